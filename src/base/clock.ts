@@ -1,0 +1,25 @@
+// Time, the one door to it. The engine and the server ask a Clock and never Date or setTimeout, so that a simulation can
+// stop, jump and turn back time. `now` informs and expires, it never orders: order is by sequence (design: Sequence).
+
+export interface Timer {
+  cancel(): void
+}
+
+export interface Clock {
+  /** Wall clock in whole milliseconds since 1970: what TTLs are compared with. May jump. */
+  now(): number
+  /** Monotonic milliseconds with fractions: for durations and deadlines. Never jumps. */
+  monotonic(): number
+  /** Calls back once after that many milliseconds. Does not keep the process alive. */
+  after(ms: number, run: () => void): Timer
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(ms, run) {
+    const timer = setTimeout(run, ms)
+    timer.unref()
+    return { cancel: () => clearTimeout(timer) }
+  },
+}

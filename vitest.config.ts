@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config'
+
+// Two cores: more workers than that only make the tests of a real server slower and their timeouts nervous.
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/clients/**', 'node_modules/**'],
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 10_000,
+  },
+})
