@@ -12,6 +12,8 @@ export interface Clock {
   monotonic(): number
   /** Calls back once after that many milliseconds. Does not keep the process alive. */
   after(ms: number, run: () => void): Timer
+  /** Calls back once, after I/O that is ready now has had its turn. For work done in slices. */
+  soon(run: () => void): void
 }
 
 export const systemClock: Clock = {
@@ -21,5 +23,8 @@ export const systemClock: Clock = {
     const timer = setTimeout(run, ms)
     timer.unref()
     return { cancel: () => clearTimeout(timer) }
+  },
+  soon(run) {
+    setImmediate(run)
   },
 }

@@ -1,0 +1,106 @@
+// What a handler may know of the client it serves, and the ports to the rest of the server. The server implements both
+// (server/connection.ts, server/server.ts); commands never see a socket.
+
+import type { Slice } from '../base/slice.ts'
+import type { Engine } from '../engine/engine.ts'
+import type { Args } from '../resp/args.ts'
+import type { ReplyWriter } from '../resp/reply.ts'
+import type { Command } from './command.ts'
+
+/** A place kept in the reply stream for bytes that arrive later. Fill it exactly once. */
+export interface ReplySlot {
+  /** One bulk string; the bytes are not copied, so they must not change. */
+  fillBulk(value: Slice): void
+  fillError(text: string): void
+}
+
+export interface Session {
+  readonly id: number
+  readonly engine: Engine
+  readonly server: ServerPort
+  /** Now: replies are appended here. */
+  readonly reply: ReplyWriter
+  /** Later: leaves a hole in the reply stream (also inside an array) that is filled when the bytes are there. */
+  slot(): ReplySlot
+  /**
+   * Several ticks: the handler gives up the thread; `step` is called again in later ticks until it returns true, and no other
+   * command of this connection runs before. For work over millions of keys (KEYS, SCAN with a huge COUNT, MERGE WAIT, SAVE).
+   * Inside EXEC `step` is called in a loop, in one go.
+   */
+  stepwise(step: () => boolean): void
+  /** Holds the connection (no further commands run) until the returned function is called; it may then append the reply. */
+  hold(): () => void
+
+  database: number // logical, SELECT
+  /** 2 or 3. Setting it changes the reply writer too. */
+  protocol: 2 | 3
+  name: string // latin1, '' none
+  libName: string
+  libVersion: string
+  authenticated: boolean
+  noEvict: boolean
+  noTouch: boolean
+  replyMode: 'on' | 'off' | 'skip'
+  /** null outside MULTI. */
+  transaction: Transaction | null
+  watched: WatchedKey[]
+  /** Set when a watched key changed: EXEC then answers null. */
+  watchBroken: boolean
+  /** QUIT, and CLIENT KILL of oneself: close when the replies have left. */
+  closeAfterReply: boolean
+  readonly now: number // ms, the engine's now
+  /** One line of CLIENT LIST / INFO. */
+  describe(): string
+}
+
+export interface Transaction {
+  readonly queue: { command: Command; args: Args }[]
+  /** Bytes copied into the queue; counts against client-query-buffer-limit. */
+  bytes: number
+  /** A command was refused while queueing: EXEC answers EXECABORT. */
+  broken: boolean
+}
+
+export interface WatchedKey {
+  readonly database: number // physical id
+  readonly key: string // latin1
+}
+
+export interface ClientFilter {
+  id?: number
+  type?: string
+  address?: string
+  localAddress?: string
+  user?: string
+  skipMe?: boolean
+  maxAgeSeconds?: number
+}
+
+/** What commands may ask of the server as a whole. */
+export interface ServerPort {
+  readonly startedAt: number // unix ms
+  readonly runId: string // 40 hex digits
+  readonly databases: number
+  readonly commands: ReadonlyMap<string, Command>
+  sessions(): Iterable<Session>
+  sessionById(id: number): Session | undefined
+  /** Closes connections that match; returns how many. */
+  kill(filter: ClientFilter, self: Session): number
+  /** requirepass: constant time. User is 'default' or anything else (always refused). */
+  checkPassword(user: string, password: Slice): boolean
+  readonly passwordRequired: boolean
+  configGet(patterns: string[]): [string, string][]
+  /** null, or the error text (without '-'). */
+  configSet(pairs: [string, string][]): string | null
+  configRewrite(): string | null
+  resetStatistics(): void
+  /** INFO text of the asked sections (lower case; empty: default). */
+  info(sections: string[]): string
+  /** SHUTDOWN: stops accepting, commits, exits 0. `nosave` skips hint and image, never the commit. */
+  shutdown(options: { nosave: boolean; now: boolean; force: boolean }): void
+  abortShutdown(): boolean
+  watch(session: Session, database: number, key: Slice): void
+  unwatch(session: Session): void
+  /** A whole database changed (FLUSHDB, FLUSHALL, SWAPDB): watched keys that exist in it are touched. Physical id. */
+  touchDatabase(database: number): void
+}

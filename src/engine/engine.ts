@@ -1,0 +1,179 @@
+// The engine: a Bitcask, embeddable. Knows nothing of RESP, clients or configuration files.
+//
+// The core is synchronous in memory: every call below answers at once from the keydir, the write buffer and the value cache.
+// Whatever the disk has to do happens behind tickets: a write gets a sequence number, `released` says how far acknowledgements
+// may go, `flush()` (once a tick) moves it. `dependsOn` collects the newest sequence that the answers given since it was last
+// set to zero depend on; the server stamps a reply with it and sends the reply when `released` has reached it.
+//
+// Slices that come in are borrowed (copied if kept); slices that go out are valid until the next call of the engine.
+
+import type { Slice } from '../base/slice.ts'
+
+/** No such key. */
+export const NONE = -1
+
+/** Gate bits: why commands of some kinds must not run now. Policy opens and closes them, dispatch does one AND. */
+export const GATE_LOADING = 1
+/** A write or sync of the log failed for good: read-only until restart. Command flag WRITE is refused with MISCONF. */
+export const GATE_FAILED = 2
+/** The disk is full: commands that grow (flag GROWS) are refused, deletes go on. Opens again by itself. */
+export const GATE_FULL = 4
+/** Too much acknowledged but unsynced, or too much unreleased: writes are parked (not refused) until `onGate` reports it open. */
+export const GATE_STALLED = 8
+
+export type Appendfsync = 'always' | 'everysec' | 'no'
+
+export interface EngineEvents {
+  /** `released` moved outside of flush(): replies may leave. */
+  onReleased(): void
+  /** Unreleased writes with sequences >= first were undone: replies stamped >= first become `message` (MISCONF ...). */
+  onFailed(first: number, message: string): void
+  /** `gate` changed. */
+  onGate(): void
+  /** A key's value, expiry or existence changed (also by expiring). Called only while `watching` is true. Physical database. */
+  onChange(database: number, key: Slice): void
+}
+
+export interface Engine {
+  /** Sequence of the newest append; of the newest that may be acknowledged; what the answers since the last reset depend on. */
+  readonly appended: number
+  readonly released: number
+  dependsOn: number
+  /** Wall clock in ms that expiry is judged by: the server sets it before each command or batch of commands. */
+  now: number
+  /** GATE_* bits. 0: everything goes. */
+  readonly gate: number
+  /** For gates.ts: the message of a closed FAILED or FULL gate (without '-'), e.g. 'MISCONF ...'. */
+  readonly gateMessage: string
+  /** Set by transactions while any key is watched, so that onChange is not called for nothing. */
+  watching: boolean
+
+  // --- reading. `database` is the logical number (SELECT). An entry is a small integer, valid until the next write.
+  /** The key's entry, or NONE. An expired key is removed first (a tombstone), or only hidden while writes are refused. */
+  find(database: number, key: Slice): number
+  typeOf(entry: number): number
+  valueSize(entry: number): number
+  /** Absolute expiry in ms, 0 when none. */
+  expiryOf(entry: number): number
+  keyOf(entry: number, into: Slice): Slice
+  /** Seconds since last access, for OBJECT IDLETIME and eviction. */
+  idleSeconds(entry: number): number
+  /** True: the value's bytes are in `into` (memory, or a cheap read under the fuse). False: use `load`. */
+  valueOf(entry: number, into: Slice): boolean
+  /** Reads the value as it is at this instant, whatever happens to the key afterwards. The slice is the caller's to keep. */
+  load(entry: number, done: (error: Error | null, value: Slice | null) => void): void
+  /**
+   * For parked commands: true when the key is absent or `valueOf` will succeed for it now.
+   * False: call `bring`, and ask again when it is done (the value may have changed meanwhile).
+   */
+  inMemory(database: number, key: Slice): boolean
+  /** Starts reading the value; it stays in memory, for its current sequence, until `drop(ticket)`. Returns the ticket. */
+  bring(database: number, key: Slice, done: (error: Error | null) => void): number
+  drop(ticket: number): void
+
+  // --- writing. Each call appends a record and changes the keydir at once. Sets dependsOn.
+  /** expiry: absolute ms, 0 none. */
+  put(database: number, key: Slice, value: Slice, expiry: number): void
+  /** New value for an existing key. The value must not point into what valueOf returned after another engine call. */
+  overwrite(entry: number, value: Slice, expiry: number): void
+  remove(entry: number): void
+  /** Sets or (0) takes away the expiry without rewriting the value (a touch record). */
+  setExpiry(entry: number, expiry: number): void
+  /** Between begin and end every write is one batch: all or nothing after a crash. Nests. */
+  begin(): void
+  end(): void
+  /** Bytes appended in the current batch: over MAX_BATCH_BYTES a further write must be refused before it is made. */
+  readonly batchBytes: number
+
+  // --- databases
+  /** Physical id of a logical database: what onChange reports. SWAPDB and FLUSH change it. */
+  physical(database: number): number
+  keyCount(database: number): number
+  expiringCount(database: number): number
+  flushDatabase(database: number): void
+  flushAll(): void
+  swapDatabases(a: number, b: number): void
+  /** Visits keys of one database; budget bounds the entries looked at. Returns the next cursor, 0 at the end. Skips expired keys. */
+  scan(database: number, cursor: number, budget: number, visit: (entry: number) => void): number
+  randomEntry(database: number): number
+
+  // --- durability and upkeep
+  /** Once a tick, after commands ran: writes what was appended. Replies up to `released` may then leave. */
+  flush(): void
+  /** SAVE: seals the active segment, syncs everything, makes its hint. */
+  seal(done: (error: Error | null) => void): void
+  readonly settings: EngineSettings
+  /** Changes settings at run time; each takes effect as its comment says. */
+  configure(change: Partial<EngineSettings>): void
+  readonly merge: MergeControl
+  stats(): EngineStats
+  /** Commits, syncs, writes hint and keydir image, gives up the lock. Replies must have left before. */
+  close(done: (error: Error | null) => void): void
+}
+
+export interface EngineSettings {
+  appendfsync: Appendfsync
+  segmentSizeBytes: number
+  segmentAgeSeconds: number // 0: never rotate by age
+  valueCacheBytes: number
+  mergeEnabled: boolean
+  mergeIntervalMs: number
+  mergeWindow: string // always | never | HH-HH
+  mergeRateBytesPerSecond: number // 0: unlimited
+  mergeTriggerFragmentation: number // percent of dead records in a segment that starts a merge
+  mergeTriggerDeadBytes: number
+  mergeThresholdFragmentation: number // what is included once a merge runs
+  mergeThresholdDeadBytes: number
+  mergeThresholdSmallFile: number
+}
+
+export interface MergeControl {
+  /** Starts a merge in the background. False: one is running already or nothing is worth it. */
+  start(): boolean
+  /** Starts a merge if none runs, calls back when it has ended, with the bytes freed. */
+  wait(done: (error: Error | null, bytesFreed: number) => void): void
+  pause(): void
+  resume(): void
+  status(): MergeStatus
+  estimate(): { bytesFreed: number; segments: number }
+  why(): { segment: number; bytes: number; liveBytes: number; deadBytes: number; expiredBytes: number; tombstones: number; verdict: string }[]
+}
+
+export interface MergeStatus {
+  state: 'idle' | 'running' | 'paused' | 'disabled'
+  segments: number
+  bytesTotal: number
+  bytesRead: number
+  bytesWritten: number
+  merges: number
+  failures: number
+  lastFreedBytes: number
+  lastDurationMs: number
+  lastError: string
+  nextCheckInMs: number
+}
+
+export interface EngineStats {
+  keys: number
+  expiring: number
+  keydirBytes: number
+  cache: { bytes: number; capacity: number; entries: number; hits: number; misses: number; evictions: number }
+  segments: number
+  diskBytes: number
+  liveBytes: number
+  deadBytes: number
+  unsyncedBytes: number
+  unreleasedBytes: number
+  writes: number
+  bytesWritten: number
+  syncs: number
+  lastSyncMs: number
+  coldReads: number
+  expired: number
+  corruptReads: number
+  quarantinedBytes: number
+  lastWriteOk: boolean
+  lastSeal: number // unix ms of the last seal, close or start
+  changesSinceSeal: number
+  loading: { active: boolean; startedAt: number; totalBytes: number; loadedBytes: number }
+}
