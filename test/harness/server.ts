@@ -57,10 +57,7 @@ export async function startServer(kind: Kind, options: ServerOptions = {}): Prom
   for (let attempt = 1; ; attempt++) {
     const port = await freePort()
     const started = performance.now()
-    const child = await startChild(program(kind), commandLine(kind, port, dir, options), {
-      env: { UV_THREADPOOL_SIZE: '8', ...options.env },
-      cwd: dir,
-    })
+    const child = await launch(kind, port, dir, options)
     try {
       await untilReady(child, port, options)
     } catch (error) {
@@ -72,6 +69,14 @@ export async function startServer(kind: Kind, options: ServerOptions = {}): Prom
     }
     return face(kind, port, dir, child, performance.now() - started, options)
   }
+}
+
+/** Spawns the server and does not wait for it: for whoever wants to kill it while it starts. */
+export function launch(kind: Kind, port: number, dir: string, options: ServerOptions = {}): Promise<Child> {
+  return startChild(program(kind), commandLine(kind, port, dir, options), {
+    env: { UV_THREADPOOL_SIZE: '8', ...options.env },
+    cwd: dir,
+  })
 }
 
 function face(kind: Kind, port: number, dir: string, child: Child, readyMs: number, options: ServerOptions): Server {

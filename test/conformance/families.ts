@@ -1,0 +1,28 @@
+// All families of cases, in the order they are played.
+
+import { arity } from './families/arity.ts'
+import { authentication, authenticationLimits, connections } from './families/connections.ts'
+import { databases } from './families/databases.ts'
+import { expiry } from './families/expiry.ts'
+import { keys } from './families/keys.ts'
+import { numbers } from './families/numbers.ts'
+import { protocol } from './families/protocol.ts'
+import { server } from './families/server.ts'
+import { strings } from './families/strings.ts'
+import { transactions } from './families/transactions.ts'
+import type { Family } from './script.ts'
+
+export const families: readonly Family[] = [
+  strings,
+  numbers,
+  keys,
+  expiry,
+  transactions,
+  databases,
+  connections,
+  protocol,
+  server,
+  arity,
+  authentication,
+  authenticationLimits,
+]

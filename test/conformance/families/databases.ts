@@ -1,0 +1,109 @@
+// Databases: which one a connection talks to, and what moves between them.
+
+import { family } from '../script.ts'
+
+export const databases = family(
+  'databases',
+  `
+# SELECT
+SET k zero
+SELECT 1
+GET k
+SET k one
+SELECT 0
+GET k
+SELECT 15
+DBSIZE
+SELECT 16
+SELECT -1
+SELECT x
+SELECT 1.5
+SELECT ""
+SELECT 99999999999
+SELECT 9223372036854775807
+SELECT 99999999999999999999
+GET k
+b| GET k
+
+# SWAPDB
+SET k zero
+SELECT 1
+SET k one
+SWAPDB 0 1
+GET k
+SELECT 0
+GET k
+b| GET k
+SWAPDB 0 0
+SWAPDB 0 16
+SWAPDB 16 0
+SWAPDB -1 0
+SWAPDB x 0
+SWAPDB 0 x
+SWAPDB 0 99999999999999999999
+GET k
+
+# MOVE
+SET k v EX 100
+MOVE k 1
+EXISTS k
+SELECT 1
+GET k
+[about] TTL k
+MOVE k 1
+MOVE missing 0
+SELECT 0
+SET k other
+MOVE k 1
+GET k
+MOVE k 0
+MOVE k 16
+MOVE k -1
+MOVE k x
+MOVE missing 16
+
+# FLUSHDB and FLUSHALL
+SET k zero
+SELECT 1
+SET k one
+FLUSHDB
+DBSIZE
+SELECT 0
+GET k
+FLUSHDB ASYNC
+DBSIZE
+SET k v
+FLUSHDB SYNC
+SET k v
+FLUSHDB async
+FLUSHDB BOGUS
+FLUSHDB ASYNC SYNC
+SET k v
+FLUSHALL BOGUS
+FLUSHALL ASYNC ASYNC
+FLUSHALL SYNC
+FLUSHALL async
+FLUSHALL
+DBSIZE
+GET k
+
+# a flush and what comes after
+MSET a 1 b 2 c 3
+FLUSHDB
+SET a 4
+[sorted] KEYS *
+GET b
+[scan] SCAN
+DBSIZE
+INCR b
+GET b
+
+# INFO keyspace
+[keyspace] INFO keyspace
+SET k v
+SET t v EX 1000
+SELECT 3
+SET k v
+[keyspace] INFO keyspace
+`,
+)

@@ -1,0 +1,98 @@
+// Counters: exact in 64 bits, and strict about what a number is.
+
+import { family } from '../script.ts'
+
+export const numbers = family(
+  'numbers',
+  String.raw`
+# INCR and DECR
+INCR k
+INCR k
+DECR k
+GET k
+DECR fresh
+GET fresh
+INCRBY k 10
+INCRBY k -20
+DECRBY k 5
+DECRBY k -5
+INCRBY k 0
+GET k
+
+# the ends of the range
+SET k 9223372036854775806
+INCR k
+INCR k
+GET k
+INCRBY k 1
+INCRBY k -1
+SET k -9223372036854775807
+DECR k
+DECR k
+GET k
+DECRBY k 1
+INCRBY k 9223372036854775807
+SET k 0
+DECRBY k -9223372036854775808
+INCRBY k -9223372036854775808
+DECRBY k 1
+SET k -1
+INCRBY k -9223372036854775808
+GET k
+SET k 9007199254740992
+INCR k
+INCRBY k 9007199254740993
+
+# what is no integer
+SET k abc
+INCR k
+SET k ""
+INCR k
+SET k " 1"
+INCR k
+SET k "1 "
+INCR k
+SET k 01
+INCR k
+SET k +1
+INCR k
+SET k 1.0
+INCR k
+SET k 1e3
+INCR k
+SET k 0x10
+INCR k
+SET k -0
+INCR k
+SET k -
+INCR k
+SET k 9223372036854775808
+INCR k
+SET k -9223372036854775809
+INCR k
+SET k 92233720368547758070
+INCR k
+SET k "1\x00"
+INCR k
+
+# a bad step
+SET k 1
+INCRBY k abc
+INCRBY k 1.5
+INCRBY k ""
+INCRBY k 9223372036854775808
+DECRBY k abc
+DECRBY k 9223372036854775808
+DECRBY k -9223372036854775809
+GET k
+
+# a counter keeps its expiry
+SET k 1 EX 100
+INCR k
+[about] TTL k
+INCRBY k 5
+DECR k
+[about] TTL k
+GET k
+`,
+)

@@ -1,0 +1,130 @@
+// Plays one case against one server and returns what each step brought, as texts that can be compared.
+
+import { ConnectionClosed, type RawConnection, type RawReply } from '../harness/connection.ts'
+import { encodeRequest } from '../harness/resp.ts'
+import type { Server } from '../harness/server.ts'
+import { normalisers } from './normalise.ts'
+import type { Case, Step } from './script.ts'
+
+export type Protocol = 2 | 3
+
+/** A server that does not answer within this has not answered. */
+const REPLY_LIMIT_MS = 3000
+
+/** One result per step: the raw reply as latin1, or what its normaliser made of it, or <closed>, <no reply>. */
+export async function play(one: Case, server: Server, protocol: Protocol, password?: string): Promise<string[]> {
+  const connections = new Map<string, RawConnection>()
+  const connection = async (name: string): Promise<RawConnection> => {
+    const known = connections.get(name)
+    if (known !== undefined) return known
+    const fresh = await server.connect({ replyLimitMs: REPLY_LIMIT_MS })
+    connections.set(name, fresh)
+    if (protocol === 3) await fresh.call('HELLO', 3, ...(password === undefined ? [] : ['AUTH', 'default', password]))
+    return fresh
+  }
+  await clear(server, password)
+  try {
+    const results: string[] = []
+    for (const step of one.steps) results.push(await take(step, await connection(step.connection)))
+    return results
+  } finally {
+    for (const open of connections.values()) open.close()
+    await Promise.all([...connections.values()].map((open) => open.closed))
+  }
+}
+
+async function clear(server: Server, password: string | undefined): Promise<void> {
+  const admin = await server.connect()
+  if (password !== undefined) await admin.call('AUTH', password)
+  await admin.call('FLUSHALL')
+  admin.close()
+  await admin.closed
+}
+
+async function take(step: Step, on: RawConnection): Promise<string> {
+  try {
+    return await result(step, on)
+  } catch (error) {
+    if (error instanceof ConnectionClosed) return '<closed>'
+    return `<${(error as Error).message}>`
+  }
+}
+
+async function result(step: Step, on: RawConnection): Promise<string> {
+  const [tag, detail] = split(step.tag)
+  const bytes = tag === 'raw' ? Buffer.concat(step.words) : encodeRequest(step.words)
+  switch (tag) {
+    case undefined:
+      return plain(await ask(on, bytes))
+    case 'silent':
+      on.send(bytes)
+      return '<silent>'
+    case 'closed':
+      on.send(bytes)
+      return untilClosed(on)
+    case 'raw':
+      on.send(bytes)
+      if (detail === 'closed') return untilClosed(on)
+      return several(on, Number(detail))
+    case 'until':
+      return until(on, bytes, detail!)
+    case 'scan':
+      return scan(on, step.words)
+    default: {
+      const normaliser = normalisers[tag]
+      if (normaliser === undefined) throw new Error(`no normaliser is called ${tag}`)
+      const reply = await ask(on, bytes)
+      return `${tag}: ${normaliser(reply.value, reply.raw)}`
+    }
+  }
+}
+
+function split(tag: string | undefined): [string | undefined, string | undefined] {
+  if (tag === undefined) return [undefined, undefined]
+  const space = tag.indexOf(' ')
+  return space < 0 ? [tag, undefined] : [tag.slice(0, space), tag.slice(space + 1)]
+}
+
+const plain = (reply: RawReply): string => reply.raw.toString('latin1')
+
+function ask(on: RawConnection, bytes: Buffer): Promise<RawReply> {
+  on.send(bytes)
+  return on.reply()
+}
+
+async function several(on: RawConnection, count: number): Promise<string> {
+  if (!Number.isInteger(count)) throw new Error('[raw N] needs a number of replies')
+  let all = ''
+  for (let i = 0; i < count; i++) all += plain(await on.reply())
+  return all
+}
+
+async function untilClosed(on: RawConnection): Promise<string> {
+  const { bytes, closed } = await on.untilClosed()
+  return `${bytes.toString('latin1')}${closed ? '<closed>' : '<still open>'}`
+}
+
+/** Asks until the reply's first line is what is waited for. The reply limit bounds the wait. */
+async function until(on: RawConnection, bytes: Buffer, wanted: string): Promise<string> {
+  const deadline = performance.now() + REPLY_LIMIT_MS
+  for (;;) {
+    const reply = plain(await ask(on, bytes))
+    if (reply === `${wanted}\r\n` || performance.now() > deadline) return reply
+  }
+}
+
+/** A whole SCAN. Every element must be a key once or more; compared is the set, and that the cursor ends at 0. */
+async function scan(on: RawConnection, words: readonly Buffer[]): Promise<string> {
+  const keys = new Set<string>()
+  let cursor: Buffer = Buffer.from('0')
+  for (let calls = 0; calls < 10_000; calls++) {
+    const reply = await ask(on, encodeRequest([words[0]!, cursor, ...words.slice(1)]))
+    if (!Array.isArray(reply.value)) return plain(reply)
+    const [next, found] = reply.value
+    if (!Buffer.isBuffer(next) || !Array.isArray(found)) return `not a SCAN reply: ${plain(reply)}`
+    for (const key of found) keys.add((key as Buffer).toString('latin1'))
+    cursor = next
+    if (cursor.toString() === '0') return `scan: ${[...keys].sort().join(' ')}`
+  }
+  return 'scan: the cursor never came back to 0'
+}
