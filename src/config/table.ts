@@ -1,0 +1,36 @@
+// Both lists of directives as one map, by every name that is understood (an old name is an entry of the same directive).
+
+import { directives } from './directives.ts'
+import { inertGroups } from './inert.ts'
+import type { Kind } from './kinds.ts'
+
+/** One directive. Compared by identity. */
+export interface Directive {
+  readonly name: string
+  readonly kind: Kind<unknown>
+  readonly default: string
+  readonly change: 'live' | 'start' | 'protected' | 'inert'
+  readonly secret: boolean
+}
+
+export const table: ReadonlyMap<string, Directive> = build()
+
+/** The directive of that name or alias, whatever its case. */
+export function find(name: string): Directive | undefined {
+  return table.get(name.toLowerCase())
+}
+
+function build(): Map<string, Directive> {
+  const map = new Map<string, Directive>()
+  for (const [name, row] of Object.entries(directives)) {
+    map.set(name, { name, ...row })
+  }
+  for (const group of inertGroups) {
+    for (const [name, row] of Object.entries(group.rows)) {
+      const { kind, default: text } = row
+      const directive: Directive = { name, kind, default: text, change: 'inert', secret: /(pass|auth)$/.test(name) }
+      for (const known of [name, ...row.aliases]) map.set(known, directive)
+    }
+  }
+  return map
+}
