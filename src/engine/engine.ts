@@ -64,9 +64,10 @@ export interface Engine {
   load(entry: number, done: (error: Error | null, value: Slice | null) => void): void
   /**
    * For parked commands: true when the key is absent or `valueOf` will succeed for it now.
-   * False: call `bring`, and ask again when it is done (the value may have changed meanwhile).
+   * False: call `bring`, and ask again when it is done (the value may have changed meanwhile). The answer holds until the next put or
+   * read of another key (the cache may evict); with `keep`, for commands that touch several keys, until the next flush().
    */
-  inMemory(database: number, key: Slice): boolean
+  inMemory(database: number, key: Slice, keep: boolean): boolean
   /** Starts reading the value; it stays in memory, for its current sequence, until `drop(ticket)`. Returns the ticket. */
   bring(database: number, key: Slice, done: (error: Error | null) => void): number
   drop(ticket: number): void
@@ -136,7 +137,15 @@ export interface MergeControl {
   resume(): void
   status(): MergeStatus
   estimate(): { bytesFreed: number; segments: number }
-  why(): { segment: number; bytes: number; liveBytes: number; deadBytes: number; expiredBytes: number; tombstones: number; verdict: string }[]
+  why(): {
+    segment: number
+    bytes: number
+    liveBytes: number
+    deadBytes: number
+    expiredBytes: number
+    tombstones: number
+    verdict: string
+  }[]
 }
 
 export interface MergeStatus {

@@ -1,0 +1,35 @@
+// What files are called: this file alone knows.
+//
+//   0000000042.data     segment 42          0000000042.hint   its hint
+//   MANIFEST            the list of what is data
+//   LOCK                held by the kernel for the one writer; never unlinked or renamed
+//   keydir.image        the keydir as it was at a clean stop
+//   reserve             bytes given up when the disk is full
+//   *.new               being written; means nothing until renamed
+//   quarantine/         bytes that recovery left behind, for people to look at
+
+export const MANIFEST = 'MANIFEST'
+export const LOCK = 'LOCK'
+export const IMAGE = 'keydir.image'
+export const RESERVE = 'reserve'
+export const QUARANTINE = 'quarantine'
+
+export const dataName = (number: number): string => `${String(number).padStart(10, '0')}.data`
+export const hintName = (number: number): string => `${String(number).padStart(10, '0')}.hint`
+export const temporary = (name: string): string => `${name}.new`
+
+const SEGMENT_FILE = /^(\d{10})\.(data|hint)$/
+
+/** Segment number and kind of a file of our naming, null for any other. */
+export function parseSegmentName(name: string): { number: number; kind: 'data' | 'hint' } | null {
+  const match = SEGMENT_FILE.exec(name)
+  if (match === null) return null
+  return { number: Number(match[1]), kind: match[2] as 'data' | 'hint' }
+}
+
+/** True for what an interrupted write of ours may have left: removed at every start. */
+export function isTemporary(name: string): boolean {
+  return name.endsWith('.new') && (isOurs(name.slice(0, -4)) || parseSegmentName(name.slice(0, -4)) !== null)
+}
+
+const isOurs = (name: string): boolean => name === MANIFEST || name === IMAGE || name === RESERVE

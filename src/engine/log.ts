@@ -1,0 +1,616 @@
+// The log: where every write goes, and how far it has come.
+//
+//   appended  >=  written  >=  synced          and          released <= written (everysec, no) or <= synced (always)
+//
+// An append gives a record the next sequence and a place behind all others, in a block of memory. flush(), once a tick, writes all
+// blocks (group commit); sync() makes what is written durable, at most one at a time, segments in log order. `released` is how far
+// acknowledgements may go. Positions move only at tick ends, so they never lie inside a batch.
+//
+// The log runs over segments: the active one, and the next, which is created, synced and listed before it is needed (upkeep.ts).
+// segment-size is a wish: while the next segment is not ready, the active one grows, up to a hard limit.
+//
+// When a write fails, everything after `released` is undone (onFailed) and never written again; its sequences are not used again;
+// writing goes on, if at all, in a fresh segment, after the manifest has recorded where the old one ends (upkeep.ts: repair). When a
+// sync fails, nothing is synced again and the log is closed until restart: the page cache can no longer be trusted.
+
+import { assert } from '../base/assert.ts'
+import type { Clock } from '../base/clock.ts'
+import { MAX_SEGMENT_BYTES } from '../base/limits.ts'
+import type { Slice } from '../base/slice.ts'
+import {
+  ANCHOR_EVERY_BYTES,
+  ANCHOR_KEY_BYTES,
+  ANCHOR_VALUE_BYTES,
+  type AnchorClaim,
+  type AnchorSeed,
+  anchorSeed,
+  writeClaim,
+  writeMark,
+} from './anchor.ts'
+import type { Appendfsync } from './engine.ts'
+import type { Fuse } from './fuse.ts'
+import { FLAG_BATCH, HEAD_BYTES, headBytes, KIND_ANCHOR, KIND_TOMBSTONE, recordBytes, sealRecord } from './record.ts'
+import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
+import type { Segment } from './segments.ts'
+import type { StorageFile } from './storage.ts'
+import { shortWrite } from './task.ts'
+
+/** Size of a block, unless a record is larger. Blocks of this size are reused. */
+const BLOCK_BYTES = 1024 * 1024
+const SPARE_BLOCKS = 4
+/** Above this, one tick's bytes go through the thread pool: copying them into the page cache would hold up the loop. */
+const SYNCHRONOUS_WRITE_BYTES = 2 * 1024 * 1024
+/** Up to this many bytes a loop copies faster than a call into the runtime (measured: 64-96 on Node 20 and 24). */
+const LOOP_COPY_BYTES = 64
+
+/** Appended bytes on their way to a segment's file. */
+interface Block {
+  segment: Segment
+  /** Place in the segment of bytes[0]. */
+  offset: number
+  bytes: Buffer
+  view: DataView
+  length: number
+  lastSequence: number
+}
+
+export interface LogEvents {
+  /** `released` moved; `flushed` is true when that happened inside flush(), whose caller sends replies anyway. */
+  onReleased(flushed: boolean): void
+  /** Everything after `released` must be undone. `sync`: the failure was a sync's, and final. */
+  onFailed(error: Error & { code?: string }, sync: boolean): void
+  /** The log went over to the next segment: another one is wanted, and `sealed` can be sealed. */
+  onRotated(old: Segment): void
+  onSynced(): void
+}
+
+export class Log {
+  appended = 0
+  written = 0
+  synced = 0
+  released = 0
+  /** Closed by a failure. While `failed`, nothing is appended. */
+  failed = false
+  mode: Appendfsync
+  segmentSizeBytes: number
+
+  active: Segment
+  next: Segment | null = null
+
+  // Statistics, and what the stall rule asks.
+  unwrittenBytes = 0
+  unsyncedBytes = 0
+  /** Monotonic ms at which the oldest written byte that no sync covers was written; 0 when all is synced. */
+  unsyncedSince = 0
+  bytesWritten = 0
+  syncs = 0
+  lastSyncMs = 0
+  /** Counts failures: a merge that spans one is abandoned. */
+  failures = 0
+
+  /** Place of the last append. */
+  offset = 0
+
+  private readonly clock: Clock
+  private readonly fuse: Fuse
+  private readonly events: LogEvents
+  private readonly blocks: Block[] = [] // oldest first; the last one is being filled
+  private readonly spare: Buffer[] = []
+  private batchDepth = 0
+  private batchCount = 0
+  batchBytes = 0
+  private batchFirst = 0
+
+  private seed: AnchorSeed
+  private anchorAt = 0 // place of the last anchor in the active segment
+  private anchorDue = true
+  private readonly claim: AnchorClaim = { provenSegment: 0, provenOffset: 0, previousSegment: 0, previousLength: 0 }
+
+  private writing = false
+  private syncing = false
+  private syncWanted = false
+  /** Where `released` stood in bytes when it was set: the valid length if what follows fails. */
+  private releasedSegment: Segment
+  private releasedOffset: number
+  private writtenSegment: Segment
+  private writtenOffset: number
+  private syncedAfter = 0 // time of the first write after the running sync began
+  private readonly waiters: Waiter[] = []
+  /** Log segments before the active one that are not wholly synced, oldest first. */
+  private readonly rotated: Segment[] = []
+  private wantedMode: Appendfsync
+  lastError: Error | null = null
+
+  constructor(
+    active: Segment,
+    lastSequence: number,
+    mode: Appendfsync,
+    segmentSizeBytes: number,
+    clock: Clock,
+    fuse: Fuse,
+    events: LogEvents,
+  ) {
+    this.active = active
+    this.appended = lastSequence
+    this.written = lastSequence
+    this.synced = lastSequence
+    this.released = lastSequence
+    this.mode = mode
+    this.wantedMode = mode
+    this.segmentSizeBytes = segmentSizeBytes
+    this.clock = clock
+    this.fuse = fuse
+    this.events = events
+    this.seed = anchorSeed(active.salt)
+    this.releasedSegment = active
+    this.writtenSegment = active
+    this.releasedOffset = active.sizeBytes
+    this.writtenOffset = active.sizeBytes
+    this.blocks.push(this.newBlock(0))
+  }
+
+  // --- appending
+
+  /** Appends a record and returns its sequence; its place is (active, offset). `value` null: nothing. */
+  append(
+    kind: number,
+    type: number,
+    flags: number,
+    database: number,
+    key: Slice,
+    value: Slice | null,
+    expiry: number,
+    timeMs: number,
+  ): number {
+    const keyLength = key.end - key.start
+    const valueLength = value === null ? 0 : value.end - value.start
+    if (this.batchDepth > 0) {
+      flags |= FLAG_BATCH
+      this.batchCount++
+    }
+    const head = headBytes(flags)
+    const length = head + keyLength + valueLength
+    this.makeRoom(length)
+    const block = this.room(length)
+    const at = block.length
+    copy(key.bytes, key.start, key.end, block.bytes, at + head)
+    if (value !== null) copy(value.bytes, value.start, value.end, block.bytes, at + head + keyLength)
+    const { active } = this
+    const sequence = ++this.appended
+    this.offset = active.sizeBytes
+    sealRecord(
+      block.bytes,
+      block.view,
+      at,
+      active.salt,
+      this.offset,
+      kind,
+      type,
+      flags,
+      database,
+      keyLength,
+      valueLength,
+      sequence,
+      timeMs,
+      expiry,
+    )
+    this.advance(block, length, sequence)
+    active.note(sequence, timeMs)
+    if (kind === KIND_TOMBSTONE) {
+      active.tombstones++
+      active.tombstoneBytes += length
+    }
+    return sequence
+  }
+
+  beginBatch(): void {
+    if (this.batchDepth++ === 0) {
+      this.batchCount = 0
+      this.batchBytes = 0
+      this.batchFirst = this.appended + 1
+    }
+  }
+
+  /** Ends a batch. Returns the count of its members when the outermost one ended with any: the end record is then due. */
+  endBatch(): number {
+    assert(this.batchDepth > 0, 'a batch that ends has begun')
+    return --this.batchDepth === 0 ? this.batchCount : 0
+  }
+
+  get batchStart(): number {
+    return this.batchFirst
+  }
+
+  get inBatch(): boolean {
+    return this.batchDepth > 0
+  }
+
+  // Anchors and rotation that are due before a record of that length.
+  private makeRoom(length: number): void {
+    if (
+      this.batchDepth === 0 &&
+      this.next !== null &&
+      this.active.sizeBytes + length > this.segmentSizeBytes &&
+      this.active.sizeBytes > SEGMENT_HEADER_BYTES
+    ) {
+      this.rotate()
+    }
+    assert(this.active.sizeBytes + length + 256 < MAX_SEGMENT_BYTES, 'a segment ends before its offsets do')
+    if (this.anchorDue || this.active.sizeBytes - this.anchorAt >= ANCHOR_EVERY_BYTES) this.anchor()
+  }
+
+  private anchor(): void {
+    const { active } = this
+    const length = recordBytes(0, ANCHOR_KEY_BYTES, ANCHOR_VALUE_BYTES)
+    const block = this.room(length)
+    const at = block.length
+    const offset = active.sizeBytes
+    writeMark(this.seed, offset, block.bytes, block.view, at + HEAD_BYTES)
+    writeClaim(block.view, at + HEAD_BYTES + ANCHOR_KEY_BYTES, this.claim)
+    sealRecord(
+      block.bytes,
+      block.view,
+      at,
+      active.salt,
+      offset,
+      KIND_ANCHOR,
+      0,
+      0,
+      0,
+      ANCHOR_KEY_BYTES,
+      ANCHOR_VALUE_BYTES,
+      this.appended,
+      this.clock.now(),
+      0,
+    )
+    this.advance(block, length, this.appended)
+    this.anchorAt = offset
+    this.anchorDue = false
+  }
+
+  private advance(block: Block, length: number, sequence: number): void {
+    block.length += length
+    block.lastSequence = sequence
+    this.active.sizeBytes += length
+    this.unwrittenBytes += length
+    this.batchBytes += length
+  }
+
+  private room(length: number): Block {
+    const block = this.blocks[this.blocks.length - 1] as Block
+    if (block.segment === this.active && block.length + length <= block.bytes.length) return block
+    if (block.length === 0) this.blocks.pop()
+    const fresh = this.newBlock(length)
+    this.blocks.push(fresh)
+    return fresh
+  }
+
+  private newBlock(length: number): Block {
+    const bytes =
+      length <= BLOCK_BYTES ? (this.spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES)) : Buffer.allocUnsafeSlow(length)
+    return {
+      segment: this.active,
+      offset: this.active.sizeBytes,
+      bytes,
+      view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
+      length: 0,
+      lastSequence: this.appended,
+    }
+  }
+
+  /** Goes over to the next segment, which must be there. Never inside a batch. */
+  rotate(): void {
+    const old = this.active
+    const next = this.next
+    assert(next !== null && this.batchDepth === 0, 'rotation needs a next segment and no open batch')
+    this.active = next
+    this.next = null
+    this.rotated.push(old)
+    this.seed = anchorSeed(next.salt)
+    this.anchorDue = true
+    this.anchorAt = next.sizeBytes
+    this.claim.previousSegment = old.number
+    this.claim.previousLength = old.sizeBytes
+    this.events.onRotated(old)
+  }
+
+  // --- bytes that are not in a file yet
+
+  /** The block that holds the byte at that place, if it is still in memory: for reads of what was just written. */
+  unwritten(segment: Segment, offset: number): { bytes: Buffer; at: number } | null {
+    for (let i = this.blocks.length - 1; i >= 0; i--) {
+      const block = this.blocks[i] as Block
+      if (block.segment === segment && offset >= block.offset && offset < block.offset + block.length) {
+        return { bytes: block.bytes, at: offset - block.offset }
+      }
+    }
+    return null
+  }
+
+  // --- writing
+
+  /** Writes what was appended. Never inside a batch. */
+  flush(): void {
+    assert(this.batchDepth === 0, 'no flush inside a batch')
+    if (this.failed || this.writing || this.unwrittenBytes === 0) return
+    if (this.unwrittenBytes <= SYNCHRONOUS_WRITE_BYTES && !this.beingSynced() && this.fuse.begin()) {
+      this.writeNow()
+    } else {
+      this.writing = true
+      const batch = [...this.blocks]
+      // What is appended from now on belongs to the next write.
+      this.blocks.push(this.newBlock(0))
+      this.writeLater(batch, 0, this.failures)
+    }
+  }
+
+  // A write beside a running sync of the same file may have to wait for it: not on the event loop.
+  private beingSynced(): boolean {
+    for (const block of this.blocks) if (block.segment.syncing) return true
+    return false
+  }
+
+  private writeNow(): void {
+    let error: (Error & { code?: string }) | null = null
+    try {
+      for (const block of this.blocks) {
+        if (block.length === 0) continue
+        const file = block.segment.file as StorageFile
+        const n = file.writeSync(block.bytes, 0, block.length, block.offset)
+        if (n !== block.length) throw shortWrite(n, block.length)
+        this.blockWritten(block)
+      }
+    } catch (thrown) {
+      error = thrown as Error
+    }
+    this.fuse.end()
+    if (error !== null) {
+      this.fail(error, false)
+      return
+    }
+    // One block is kept and used again from its start: in the common case nothing is allocated at all.
+    const kept = this.blocks[this.blocks.length - 1] as Block
+    for (const block of this.blocks) if (block !== kept) this.recycle(block)
+    this.blocks.length = 0
+    if (kept.segment === this.active && kept.bytes.length === BLOCK_BYTES) {
+      kept.offset = this.active.sizeBytes
+      kept.length = 0
+      this.blocks.push(kept)
+    } else {
+      this.recycle(kept)
+      this.blocks.push(this.newBlock(0))
+    }
+    this.afterWrite(kept.lastSequence, kept.segment, true)
+  }
+
+  private writeLater(batch: readonly Block[], index: number, epoch: number): void {
+    const block = batch[index]
+    if (block === undefined) {
+      this.writing = false
+      const last = batch[batch.length - 1] as Block
+      this.blocks.splice(0, batch.length)
+      for (const each of batch) this.recycle(each)
+      this.afterWrite(last.lastSequence, last.segment, false)
+      // What came meanwhile has waited a whole write: it goes now, not at the next command's tick.
+      this.flush()
+      return
+    }
+    if (block.length === 0) {
+      this.writeLater(batch, index + 1, epoch)
+      return
+    }
+    const file = block.segment.file as StorageFile
+    file.write(block.bytes, 0, block.length, block.offset, (error, n) => {
+      // After a failure these bytes are nobody's any more.
+      if (epoch !== this.failures) return
+      if (error !== null || n !== block.length) {
+        this.fail(error ?? shortWrite(n, block.length), false)
+        return
+      }
+      this.blockWritten(block)
+      this.writeLater(batch, index + 1, epoch)
+    })
+  }
+
+  private blockWritten(block: Block): void {
+    block.segment.flushedBytes = block.offset + block.length
+    this.unwrittenBytes -= block.length
+    this.unsyncedBytes += block.length
+    this.bytesWritten += block.length
+  }
+
+  private recycle(block: Block): void {
+    if (block.bytes.length === BLOCK_BYTES && this.spare.length < SPARE_BLOCKS) this.spare.push(block.bytes)
+  }
+
+  private afterWrite(sequence: number, segment: Segment, flushed: boolean): void {
+    this.written = sequence
+    this.writtenSegment = segment
+    this.writtenOffset = segment.flushedBytes
+    const now = this.clock.monotonic()
+    if (this.unsyncedSince === 0) this.unsyncedSince = now
+    if (this.syncing && this.syncedAfter === 0) this.syncedAfter = now
+    if (this.mode !== 'always') this.release(sequence, segment, segment.flushedBytes, flushed)
+    if (this.mode === 'always' || this.waiters.length > 0) this.sync()
+  }
+
+  private release(sequence: number, segment: Segment, offset: number, flushed: boolean): void {
+    this.released = sequence
+    this.releasedSegment = segment
+    this.releasedOffset = offset
+    this.events.onReleased(flushed)
+  }
+
+  // --- syncing
+
+  /** Starts making durable what is written. At most one sync runs; a second call makes another one follow. */
+  sync(): void {
+    if (this.failed) return
+    if (this.syncing) {
+      this.syncWanted = true
+      return
+    }
+    const targets = this.unsynced()
+    const mark = this.written
+    const markSegment = this.writtenSegment
+    const markOffset = this.writtenOffset
+    const covered = this.unsyncedBytes
+    const epoch = this.failures
+    const startedAt = this.clock.monotonic()
+    this.syncing = true
+    this.syncWanted = false
+    this.syncedAfter = 0
+    const each = (index: number): void => {
+      const segment = targets[index]
+      if (segment === undefined) {
+        this.syncing = false
+        this.lastSyncMs = this.clock.monotonic() - startedAt
+        this.syncs++
+        this.afterSync(mark, markSegment, markOffset, covered)
+        return
+      }
+      const upTo = segment.flushedBytes
+      segment.syncing = true
+      ;(segment.file as StorageFile).sync((error) => {
+        segment.syncing = false
+        if (epoch !== this.failures) return
+        if (error !== null) {
+          this.fail(error, true)
+          return
+        }
+        segment.syncedBytes = upTo
+        each(index + 1)
+      })
+    }
+    each(0)
+  }
+
+  // Log segments with bytes that are not synced, in log order: what was written to a later one must not be durable alone.
+  private unsynced(): Segment[] {
+    const targets = this.rotated.filter((segment) => segment.flushedBytes > segment.syncedBytes)
+    if (this.active.flushedBytes > this.active.syncedBytes) targets.push(this.active)
+    return targets
+  }
+
+  private afterSync(mark: number, segment: Segment, offset: number, coveredBytes: number): void {
+    this.synced = mark
+    this.unsyncedBytes -= coveredBytes
+    this.unsyncedSince = this.syncedAfter
+    this.claim.provenSegment = segment.number
+    this.claim.provenOffset = offset
+    if (coveredBytes > 0) this.anchorDue = true
+    const done = this.rotated.findIndex((each) => each.syncedBytes < each.sizeBytes)
+    this.rotated.splice(0, done < 0 ? this.rotated.length : done)
+    if (this.mode === 'always' && mark > this.released) this.release(mark, segment, offset, false)
+    while (this.waiters.length > 0 && (this.waiters[0] as Waiter).sequence <= mark) {
+      ;(this.waiters.shift() as Waiter).done(null)
+    }
+    this.events.onSynced()
+    const more = this.syncWanted || this.waiters.length > 0 || this.mode === 'always'
+    if (more && this.written > this.synced && !this.failed) this.sync()
+  }
+
+  /** Calls back when everything up to `sequence` is durable, or with the failure that came first. Makes it so. */
+  whenSynced(sequence: number, done: (error: Error | null) => void): void {
+    if (this.failed) return done(this.lastError)
+    if (sequence <= this.synced) return done(null)
+    // Sequences only grow, but a waiter for an older one may come late.
+    let at = this.waiters.length
+    while (at > 0 && (this.waiters[at - 1] as Waiter).sequence > sequence) at--
+    this.waiters.splice(at, 0, { sequence, done })
+    if (!this.inBatch) this.flush()
+    if (this.written > this.synced) this.sync()
+  }
+
+  /** `always` takes effect after a sync; the other modes at once. */
+  setMode(mode: Appendfsync): void {
+    this.wantedMode = mode
+    if (mode === this.mode) return
+    if (mode === 'always') {
+      this.whenSynced(this.appended, (error) => {
+        if (error === null && this.wantedMode === 'always') this.mode = 'always'
+      })
+      return
+    }
+    this.mode = mode
+    if (this.written > this.released) this.release(this.written, this.writtenSegment, this.writtenOffset, false)
+  }
+
+  /** Bytes that are appended and may not be acknowledged yet. */
+  get unreleasedBytes(): number {
+    return this.unwrittenBytes + (this.mode === 'always' ? this.unsyncedBytes : 0)
+  }
+
+  // --- failing
+
+  private fail(error: Error & { code?: string }, sync: boolean): void {
+    this.failed = true
+    this.failures++
+    this.lastError = error
+    this.writing = false
+    this.syncing = false
+    this.events.onFailed(error, sync)
+    // The undone bytes do not exist any more, and their sequences are settled: nobody waits for them.
+    const log = [...this.rotated, this.active]
+    const from = log.indexOf(this.releasedSegment)
+    for (const segment of from < 0 ? log : log.slice(from)) {
+      const end = segment === this.releasedSegment ? this.releasedOffset : SEGMENT_HEADER_BYTES
+      segment.sizeBytes = end
+      segment.flushedBytes = Math.min(segment.flushedBytes, end)
+    }
+    this.blocks.length = 0
+    this.blocks.push(this.newBlock(0))
+    this.unwrittenBytes = 0
+    this.written = this.appended
+    this.released = this.appended
+    this.writtenSegment = this.releasedSegment
+    this.writtenOffset = this.releasedOffset
+    for (const waiter of this.waiters.splice(0)) waiter.done(error)
+    this.events.onReleased(false)
+  }
+
+  /**
+   * After a failed write was repaired: the segments before are synced and sealed, their ends recorded. Writing goes on in `active`.
+   */
+  resume(active: Segment, previous: Segment): void {
+    assert(this.failed, 'only a failed log resumes')
+    this.failed = false
+    this.rotated.length = 0
+    this.active = active
+    this.next = null
+    this.seed = anchorSeed(active.salt)
+    this.anchorDue = true
+    this.anchorAt = active.sizeBytes
+    this.claim.previousSegment = previous.number
+    this.claim.previousLength = previous.sizeBytes
+    this.claim.provenSegment = previous.number
+    this.claim.provenOffset = previous.sizeBytes
+    this.releasedSegment = active
+    this.releasedOffset = active.sizeBytes
+    this.writtenSegment = active
+    this.writtenOffset = active.sizeBytes
+    this.synced = this.appended
+    this.unsyncedBytes = 0
+    this.unsyncedSince = 0
+    this.blocks.length = 0
+    this.blocks.push(this.newBlock(0))
+  }
+
+  /** The log's segments that are not sealed yet, oldest first: what repair and close have to seal. */
+  openSegments(): Segment[] {
+    return [...this.rotated, this.active]
+  }
+}
+
+interface Waiter {
+  readonly sequence: number
+  readonly done: (error: Error | null) => void
+}
+
+function copy(from: Uint8Array, start: number, end: number, to: Buffer, at: number): void {
+  if (end - start > LOOP_COPY_BYTES) {
+    to.set(from.subarray(start, end), at)
+    return
+  }
+  for (let i = start; i < end; i++) to[at++] = from[i] as number
+}

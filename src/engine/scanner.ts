@@ -1,0 +1,132 @@
+// Reads a segment from front to back, checking every record: what hints, merge and recovery without hints are made of.
+//
+// The scanner reports what it finds and never decides: a bad head ends the run, and `resync` looks for the next anchor behind it if
+// the caller wants to go on. A bad value leaves head and key good: `valueGood` says so and the run continues.
+
+import { ANCHOR_KEY_BYTES, type AnchorSeed, anchorSeed, isMark } from './anchor.ts'
+import {
+  claimedBytes,
+  HEAD_BAD,
+  HEAD_BYTES,
+  HEAD_END,
+  HEAD_GOOD,
+  Head,
+  KIND_ANCHOR,
+  readHead,
+  type Salt,
+  valueIsGood,
+} from './record.ts'
+import type { StorageFile } from './storage.ts'
+import { read, type Task } from './task.ts'
+
+const WINDOW_BYTES = 256 * 1024
+
+export class SegmentScanner {
+  readonly head = new Head()
+  /** The current record lies at bytes[at ..]; its place in the segment is `offset`. Valid until the next call of next(). */
+  bytes: Buffer
+  view: DataView
+  at = 0
+  offset: number
+  valueGood = true
+
+  private readonly file: StorageFile
+  private readonly salt: Salt
+  private readonly limit: number
+  private windowStart: number // place in the segment of bytes[0]
+  private windowLength = 0
+  private nextOffset: number
+  private seed: AnchorSeed | null = null
+
+  /** Reads records of `file` in [start, limit): start is the end of the header or a record's place, limit the valid bytes. */
+  constructor(file: StorageFile, salt: Salt, start: number, limit: number, windowBytes = WINDOW_BYTES) {
+    this.file = file
+    this.salt = salt
+    this.limit = limit
+    this.offset = start
+    this.nextOffset = start
+    this.windowStart = start
+    this.bytes = Buffer.allocUnsafeSlow(Math.max(64, Math.min(windowBytes, Math.max(0, limit - start))))
+    this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length)
+  }
+
+  /** HEAD_GOOD: a record is current. HEAD_END: no more. HEAD_BAD, HEAD_UNKNOWN: at `offset` stands no record we can read. */
+  *next(): Task<number> {
+    this.offset = this.nextOffset
+    if (this.offset === this.limit) return HEAD_END
+    yield* this.fill(HEAD_BYTES)
+    const claimed = claimedBytes(this.view, this.at, this.windowLength)
+    if (claimed > 0) yield* this.fill(claimed)
+    const status = readHead(this.bytes, this.view, this.at, this.windowLength, this.salt, this.offset, this.head)
+    if (status !== HEAD_GOOD) return status === HEAD_END ? HEAD_BAD : status
+    this.valueGood = valueIsGood(this.bytes, this.view, this.at, this.salt, this.offset, this.head)
+    this.nextOffset = this.offset + (this.head.end - this.at)
+    return HEAD_GOOD
+  }
+
+  /**
+   * After HEAD_BAD: goes to the next anchor behind the bad place. True: next() returns it. The lost range is from the bad `offset` to
+   * the anchor's. False: there is no further anchor.
+   */
+  *resync(): Task<boolean> {
+    this.seed ??= anchorSeed(this.salt)
+    let from = this.offset + 1
+    while (from < this.limit) {
+      this.nextOffset = from
+      this.offset = from
+      yield* this.fill(Math.min(this.bytes.length, this.limit - from))
+      let index = this.bytes.indexOf(this.seed.constant, this.at)
+      while (index >= 0 && index + ANCHOR_KEY_BYTES <= this.windowLength) {
+        const place = this.windowStart + index - HEAD_BYTES
+        if (place >= from && isMark(this.seed, place, this.bytes, this.view, index)) {
+          this.nextOffset = place
+          const status = yield* this.next()
+          if (status === HEAD_GOOD && this.head.kind === KIND_ANCHOR && this.valueGood) {
+            this.nextOffset = place
+            return true
+          }
+          // next() may have moved the window: search on from behind this place.
+          this.nextOffset = place + 1
+          this.offset = place + 1
+          yield* this.fill(Math.min(this.bytes.length, this.limit - this.offset))
+          index = this.bytes.indexOf(this.seed.constant, this.at)
+          from = this.offset
+          continue
+        }
+        index = this.bytes.indexOf(this.seed.constant, index + 1)
+      }
+      const seen = this.windowStart + this.windowLength
+      if (seen >= this.limit) return false
+      // A mark may straddle the window's end: step back by a mark and its head.
+      from = Math.max(from + 1, seen - HEAD_BYTES - ANCHOR_KEY_BYTES)
+    }
+    return false
+  }
+
+  // Makes the window hold `length` bytes from `offset` on, or what there is up to the limit.
+  private *fill(length: number): Task<void> {
+    const wanted = Math.min(length, this.limit - this.offset)
+    this.at = this.offset - this.windowStart
+    if (this.at >= 0 && this.at + wanted <= this.windowLength) return
+    if (wanted > this.bytes.length) {
+      const grown = Buffer.allocUnsafeSlow(wanted)
+      this.keepTail(grown)
+      this.bytes = grown
+      this.view = new DataView(grown.buffer, grown.byteOffset, grown.length)
+    } else {
+      this.keepTail(this.bytes)
+    }
+    const room = Math.min(this.bytes.length, this.limit - this.windowStart) - this.windowLength
+    const got = yield* read(this.file, this.bytes, this.windowLength, room, this.windowStart + this.windowLength)
+    this.windowLength += got
+  }
+
+  // Moves what is still wanted (from `offset` on) to the front of `target`.
+  private keepTail(target: Buffer): void {
+    const kept = this.at >= 0 && this.at < this.windowLength ? this.windowLength - this.at : 0
+    if (kept > 0) this.bytes.copy(target, 0, this.at, this.windowLength)
+    this.windowStart = this.offset
+    this.windowLength = kept
+    this.at = 0
+  }
+}

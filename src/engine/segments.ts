@@ -1,0 +1,240 @@
+// The segments of a store, in memory: who they are, how long, how much of them lives, and their open files.
+//
+// An entry of the keydir names its segment by slot: a small number, reused only when the segment is gone and nothing names it.
+// A segment moves through:  open (the log may end in it)  ->  sealed (synced, exactly sizeBytes long)  ->  retired (unlisted by a
+// merge; its files are unlinked when the last pin goes).
+//
+// Files of sealed segments are opened when they are read and closed again by second chance when too many are open, so that a store of
+// ten thousand segments needs no ten thousand descriptors.
+
+import { assert } from '../base/assert.ts'
+import { dataName, hintName } from './filename.ts'
+import type { ManifestSegment } from './manifest.ts'
+import type { Salt } from './record.ts'
+import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
+import type { Storage, StorageFile } from './storage.ts'
+
+/** Slots fit 19 bits of an entry. */
+const MAX_SEGMENTS = 2 ** 19
+/** Files of sealed segments kept open. */
+const OPEN_FILES = 200
+
+export class Segment {
+  readonly slot: number
+  readonly number: number
+  readonly salt: Salt
+  readonly merged: boolean
+  sealed = false
+  /** A bad record was seen: stays listed, is no input of a merge. */
+  damaged = false
+  /** In the manifest. */
+  listed = false
+  /** Its hint is on disk and good. */
+  hinted = false
+  retired = false
+
+  /** End of what was appended; of what the file has; of what is synced. Sealed: all the same. */
+  sizeBytes = SEGMENT_HEADER_BYTES
+  flushedBytes = SEGMENT_HEADER_BYTES
+  syncedBytes = SEGMENT_HEADER_BYTES
+  /** A sync of its file is running: no synchronous call on it now. */
+  syncing = false
+
+  lowSequence = 0
+  highSequence = 0
+  lowTime = 0
+  highTime = 0
+
+  /** Bytes of records the keydir points at; bytes and count of tombstones (neither live nor dead until a merge judges them). */
+  liveBytes = 0
+  tombstoneBytes = 0
+  tombstones = 0
+
+  file: StorageFile | null = null
+  /** Readers that need the file to stay. */
+  pins = 0
+  recentlyUsed = false
+  private waiting: ((error: Error | null) => void)[] | null = null
+
+  constructor(slot: number, number: number, salt: Salt, merged: boolean) {
+    this.slot = slot
+    this.number = number
+    this.salt = salt
+    this.merged = merged
+  }
+
+  get deadBytes(): number {
+    return Math.max(0, this.sizeBytes - SEGMENT_HEADER_BYTES - this.liveBytes - this.tombstoneBytes)
+  }
+
+  /** A record of that sequence and time was appended, or is known to lie here. */
+  note(sequence: number, timeMs: number): void {
+    if (this.lowSequence === 0 || sequence < this.lowSequence) this.lowSequence = sequence
+    if (sequence > this.highSequence) this.highSequence = sequence
+    if (this.lowTime === 0 || timeMs < this.lowTime) this.lowTime = timeMs
+    if (timeMs > this.highTime) this.highTime = timeMs
+  }
+
+  listing(): ManifestSegment {
+    const { number, salt, sealed, merged, damaged } = this
+    return {
+      number,
+      salt,
+      sealed,
+      merged,
+      damaged,
+      validBytes: sealed ? this.sizeBytes : 0,
+      lowSequence: sealed ? this.lowSequence : 0,
+      highSequence: sealed ? this.highSequence : 0,
+      lowTime: sealed ? this.lowTime : 0,
+      highTime: sealed ? this.highTime : 0,
+    }
+  }
+
+  /** Opens the file for reading if it is not open. The caller has pinned the segment. */
+  opened(storage: Storage, done: (error: Error | null) => void): void {
+    if (this.file !== null) return done(null)
+    if (this.waiting !== null) {
+      this.waiting.push(done)
+      return
+    }
+    this.waiting = [done]
+    storage.open(dataName(this.number), 'read', (error, file) => {
+      const waiting = this.waiting ?? []
+      this.waiting = null
+      if (error === null) this.file = file
+      for (const each of waiting) each(error)
+    })
+  }
+}
+
+export class Segments {
+  readonly storage: Storage
+  private readonly slots: (Segment | null)[] = []
+  private readonly freeSlots: number[] = []
+  private readonly byNumber = new Map<number, Segment>()
+  /** Open files of sealed segments, in the order they are looked at for closing. */
+  private readonly openFiles = new Set<Segment>()
+  private readonly onUnlinkError: (name: string, error: Error) => void
+
+  constructor(storage: Storage, onUnlinkError: (name: string, error: Error) => void) {
+    this.storage = storage
+    this.onUnlinkError = onUnlinkError
+  }
+
+  add(number: number, salt: Salt, merged: boolean): Segment {
+    const slot = this.freeSlots.pop() ?? this.slots.length
+    assert(slot < MAX_SEGMENTS, 'fewer than 2^19 segments')
+    return this.addAt(slot, number, salt, merged)
+  }
+
+  /** With a slot that a keydir image names. */
+  addAt(slot: number, number: number, salt: Salt, merged: boolean): Segment {
+    const segment = new Segment(slot, number, salt, merged)
+    for (let s = this.slots.length; s < slot; s++) {
+      this.slots[s] = null
+      this.freeSlots.push(s)
+    }
+    const free = this.freeSlots.indexOf(slot)
+    if (free >= 0) this.freeSlots.splice(free, 1)
+    this.slots[slot] = segment
+    this.byNumber.set(number, segment)
+    return segment
+  }
+
+  at(slot: number): Segment {
+    return this.slots[slot] as Segment
+  }
+
+  get(number: number): Segment | undefined {
+    return this.byNumber.get(number)
+  }
+
+  all(): IterableIterator<Segment> {
+    return this.byNumber.values()
+  }
+
+  get count(): number {
+    return this.byNumber.size
+  }
+
+  pin(segment: Segment): void {
+    segment.pins++
+    segment.recentlyUsed = true
+  }
+
+  unpin(segment: Segment): void {
+    segment.pins--
+    assert(segment.pins >= 0, 'pins are balanced')
+    if (segment.retired && segment.pins === 0) this.remove(segment)
+  }
+
+  /** Opens a pinned segment's file, closing another one where too many are open. */
+  open(segment: Segment, done: (error: Error | null) => void): void {
+    segment.recentlyUsed = true
+    segment.opened(this.storage, (error) => {
+      if (error === null && segment.sealed) {
+        this.openFiles.add(segment)
+        this.closeSome()
+      }
+      done(error)
+    })
+  }
+
+  /** The segment is no data any more: its files go as soon as nobody reads them. It must not be listed. */
+  retire(segment: Segment): void {
+    assert(!segment.listed, 'a listed segment is never unlinked')
+    segment.retired = true
+    if (segment.pins === 0) this.remove(segment)
+  }
+
+  /** Closes a sealed segment's file unless somebody needs it: for segments that were just written. */
+  release(segment: Segment): void {
+    if (segment.file !== null) this.openFiles.add(segment)
+    this.closeSome()
+  }
+
+  closeAll(done: () => void): void {
+    const open = [...this.byNumber.values()].filter((segment) => segment.file !== null)
+    let left = open.length
+    if (left === 0) return done()
+    for (const segment of open) this.closeFile(segment, () => --left === 0 && done())
+  }
+
+  private remove(segment: Segment): void {
+    this.byNumber.delete(segment.number)
+    this.slots[segment.slot] = null
+    this.freeSlots.push(segment.slot)
+    const unlink = (): void => {
+      for (const name of [dataName(segment.number), hintName(segment.number)]) {
+        this.storage.unlink(name, (error) => {
+          if (error !== null && error.code !== 'ENOENT') this.onUnlinkError(name, error)
+        })
+      }
+    }
+    if (segment.file === null) unlink()
+    else this.closeFile(segment, unlink)
+  }
+
+  private closeSome(): void {
+    let look = this.openFiles.size
+    while (this.openFiles.size > OPEN_FILES && look-- > 0) {
+      const segment = this.openFiles.values().next().value as Segment
+      this.openFiles.delete(segment)
+      if (segment.pins > 0 || segment.recentlyUsed) {
+        segment.recentlyUsed = false
+        this.openFiles.add(segment)
+      } else {
+        this.closeFile(segment, () => {})
+      }
+    }
+  }
+
+  private closeFile(segment: Segment, done: () => void): void {
+    const file = segment.file
+    this.openFiles.delete(segment)
+    segment.file = null
+    if (file === null) done()
+    else file.close(() => done())
+  }
+}
