@@ -1,0 +1,78 @@
+// Fills a server with keys, as fast as one process can: request bytes are stamped into a prepared block, replies are
+// only counted. Keys are named as redis-benchmark names them (key:000000000042), so that its GETs hit.
+
+import { once } from 'node:events'
+import { connect } from 'node:net'
+
+export interface LoadOptions {
+  readonly port: number
+  /** Keys first .. first + count - 1. */
+  readonly count: number
+  readonly first?: number
+  readonly valueBytes: number
+  readonly host?: string
+  /** Called now and then with the number of keys acknowledged. */
+  progress?(done: number): void
+}
+
+/** Requests in one write. */
+const BLOCK = 1000
+/** Blocks sent and not yet answered: enough to keep the server busy, little enough to keep its buffers small. */
+const IN_FLIGHT = 8
+const DIGITS = 12
+const REPLY = '+OK\r\n'
+
+/** The key that carries this number. */
+export function keyOf(index: number): string {
+  return `key:${String(index).padStart(DIGITS, '0')}`
+}
+
+/** SETs all keys over one connection. Returns milliseconds. Throws at the first reply that is not +OK. */
+export async function loadKeys(options: LoadOptions): Promise<number> {
+  const { port, count, first = 0, valueBytes } = options
+  const socket = connect({ port, host: options.host ?? '127.0.0.1' })
+  await once(socket, 'connect')
+  socket.setNoDelay(true)
+  const started = performance.now()
+  const request = Buffer.from(
+    `*3\r\n$3\r\nSET\r\n$${DIGITS + 4}\r\n${keyOf(0)}\r\n$${valueBytes}\r\n${'v'.repeat(valueBytes)}\r\n`,
+  )
+  const digitsAt = request.indexOf('key:') + 4
+  let sent = 0
+  let answeredBytes = 0
+  await new Promise<void>((resolve, reject) => {
+    const fill = (): void => {
+      while (sent < count && sent - answeredBytes / REPLY.length < BLOCK * IN_FLIGHT) {
+        const size = Math.min(BLOCK, count - sent)
+        const block = Buffer.allocUnsafe(size * request.length)
+        for (let i = 0; i < size; i++) {
+          request.copy(block, i * request.length)
+          stamp(block, i * request.length + digitsAt, first + sent + i)
+        }
+        sent += size
+        socket.write(block)
+      }
+    }
+    socket.on('data', (chunk) => {
+      if (chunk.includes('-')) reject(new Error(`a SET was refused: ${chunk.toString('latin1').slice(0, 200)}`))
+      answeredBytes += chunk.length
+      options.progress?.(Math.floor(answeredBytes / REPLY.length))
+      if (answeredBytes === count * REPLY.length) resolve()
+      else fill()
+    })
+    socket.on('error', reject)
+    socket.on('close', () => reject(new Error('the server closed while keys were loaded')))
+    fill()
+  })
+  socket.removeAllListeners('close')
+  socket.destroy()
+  return performance.now() - started
+}
+
+function stamp(block: Buffer, at: number, index: number): void {
+  let rest = index
+  for (let i = DIGITS - 1; i >= 0; i--) {
+    block[at + i] = 48 + (rest % 10)
+    rest = Math.floor(rest / 10)
+  }
+}

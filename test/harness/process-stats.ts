@@ -1,0 +1,27 @@
+// What the kernel says about a process: its memory and the time it has used. Linux only, by /proc.
+
+import { readFileSync } from 'node:fs'
+
+/** Resident memory in bytes. */
+export function residentBytes(pid: number): number {
+  return statusKib(pid, 'VmRSS') * 1024
+}
+
+/** The highest resident memory so far, in bytes. */
+export function peakResidentBytes(pid: number): number {
+  return statusKib(pid, 'VmHWM') * 1024
+}
+
+/** Processor time used by all its threads, in ms (the kernel counts in steps of 10). */
+export function cpuMs(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ') // from field 3 on; the name may hold spaces
+  return (Number(fields[11]) + Number(fields[12])) * 10
+}
+
+function statusKib(pid: number, field: string): number {
+  const line = readFileSync(`/proc/${pid}/status`, 'latin1')
+    .split('\n')
+    .find((one) => one.startsWith(`${field}:`))
+  return Number(line?.split(/\s+/)[1] ?? Number.NaN)
+}
