@@ -199,6 +199,12 @@ export class SimulatedDisk implements Storage {
     return this.#stamp
   }
 
+  /** True when a sync has failed, so that completed writes may vanish without a power cut. */
+  get doomed(): boolean {
+    for (const inode of this.#names.values()) if (inode.doomed.length > 0) return true
+    return false
+  }
+
   /** Stamp of the oldest write to a living file that a power cut may take, one more than the newest when there is none. */
   durableBefore(matters: (name: string) => boolean): number {
     let oldest = this.#stamp + 1
@@ -308,6 +314,7 @@ export class SimulatedDisk implements Storage {
       const fault = this.faults.next(call, name)
       let result: T | StorageError
       if (fault === null) result = perform()
+      else if (fault === 'lie') result = (effect?.kind === 'write' ? effect.bytes.length : undefined) as T
       else result = (failed?.(fault) as T | StorageError | undefined) ?? failure(fault, call, name)
       this.onCall?.(describe(call, name, effect, result))
       if (result instanceof Error) done(result as StorageError, undefined as never)

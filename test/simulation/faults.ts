@@ -18,7 +18,8 @@ export type CallKind =
   | 'syncDirectory'
   | 'space'
 
-export type FaultKind = 'EIO' | 'ENOSPC' | 'EMFILE' | 'short'
+/** 'lie' reports success and does nothing: no fault that a store could survive, but what a judge of stores must notice. */
+export type FaultKind = 'EIO' | 'ENOSPC' | 'EMFILE' | 'short' | 'lie'
 
 export interface Fault {
   readonly at: number
@@ -45,16 +46,22 @@ const HAPPENS_TO: Record<FaultKind, readonly CallKind[]> = {
   ENOSPC: ['create', 'write', 'sync', 'rename', 'makeDirectory'],
   EMFILE: ['open', 'create', 'list'],
   short: ['write'],
+  lie: ['write', 'sync', 'rename', 'unlink', 'syncDirectory'],
 }
 
 export class FaultPlan {
   calls = 0
-  /** How many calls were failed. */
+  /** How many calls were failed; lies do not count. */
   fired = 0
   #faults: Fault[] = []
 
   add(fault: Fault): void {
     this.#faults.push(fault)
+  }
+
+  /** Every such call of this disk pretends from now on. */
+  lieAbout(only: (call: CallKind, name: string) => boolean): void {
+    this.add({ at: 0, kind: 'lie', forever: true, only })
   }
 
   clear(): void {
@@ -68,7 +75,7 @@ export class FaultPlan {
       if (this.calls < fault.at || !HAPPENS_TO[fault.kind].includes(call)) continue
       if (fault.only !== undefined && !fault.only(call, name)) continue
       if (fault.forever !== true) this.#faults = this.#faults.filter((other) => other !== fault)
-      this.fired++
+      if (fault.kind !== 'lie') this.fired++
       return fault.kind
     }
     return null

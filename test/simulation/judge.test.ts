@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { powerCuts } from './power-cuts.ts'
+
+// The judge must be able to condemn. The engine runs on a disk that leaves something out while it says it did it, which is the same as
+// an engine that forgot to ask; each such loss has to be noticed within a few hundred crashes.
+
+const CUTS = 400
+
+test.each([
+  ['data is never synced', 'sync', /\.data$/],
+  ['the manifest is not synced before it is renamed', 'sync', /^MANIFEST/],
+  ['the directory is never synced', 'syncDirectory', /^$/],
+  ['the manifest is never renamed', 'rename', /^MANIFEST/],
+  ['data is never written', 'write', /\.data$/],
+] as const)('condemned: %s', (_, sabotaged, names) => {
+  const run = (): unknown =>
+    powerCuts({ count: CUTS, seed: 1, sabotage: (call, name) => call === sabotaged && names.test(name) })
+  expect(run).toThrow('replay: CASKY_TEST_SEED')
+})
+
+// And it must not condemn what a store has to live with: a hint is a cache.
+test.each([
+  ['write', /\.hint/],
+  ['sync', /\.hint/],
+  ['rename', /\.hint/],
+] as const)('acquitted: the %s of hints does nothing', (sabotaged, names) => {
+  const sabotage = (call: string, name: string): boolean => call === sabotaged && names.test(name)
+  expect(powerCuts({ count: 100, seed: 5_000_000, sabotage }).cuts).toBeGreaterThanOrEqual(100)
+})

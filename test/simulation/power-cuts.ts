@@ -1,0 +1,346 @@
+// Power cuts: the engine on the simulated disk, crashed again and again, and judged by the prefix rule.
+//
+// A run is one seed. It has a few generations: an engine is opened on what the one before left, clients work, and at instants that
+// the seed picks the disk is forked and crashed (the power fails, or only the process dies). Each fork is then judged:
+//
+//   open it; perhaps crash it again in the middle of that, and open what is left
+//   the whole state equals the model at some moment not older than what was proven
+//   then one of: another power cut; all hints gone; a merge; a clean stop - and after each the very same state
+//
+// What is proven: after a process crash, everything that was released. After a power cut, what was released in mode `always`, and
+// what the disk knows to be durable: when each write to a data file up to some instant is synced, then so is every sequence that
+// was released by that instant.
+//
+// A violation is reported with its seed and the trace of a second, identical run.
+
+import type { Appendfsync, EngineSettings } from '../../src/engine/engine.ts'
+import { SimulatedDisk } from './disk.ts'
+import type { CallKind } from './faults.ts'
+import { difference, emptyState, Model, type Moment, type State, sameState } from './model.ts'
+import { Random } from './random.ts'
+import { Scheduler } from './scheduler.ts'
+import { Workload } from './workload.ts'
+import { type Trace, Violation, WORKLOAD_MS, World } from './world.ts'
+
+export interface PowerCutOptions {
+  /** Crashes to judge, at least. */
+  readonly count: number
+  /** First seed; the runs take this and those that follow. */
+  readonly seed: number
+  /** These calls of the disk pretend to succeed: for tests of the judge. */
+  readonly sabotage?: Sabotage
+}
+
+type Sabotage = (call: CallKind, name: string) => boolean
+
+export interface PowerCutReport {
+  cuts: number
+  runs: number
+  opens: number
+  operations: number
+  merges: number
+  failedWrites: number
+}
+
+const newReport = (): PowerCutReport => ({
+  cuts: 0,
+  runs: 0,
+  opens: 0,
+  operations: 0,
+  merges: 0,
+  failedWrites: 0,
+})
+
+const DATABASES = 3
+const TRACE_LINES = 400
+
+/** Runs until `count` crashes were judged. Throws an Error with seed and trace at the first violation. */
+export function powerCuts(options: PowerCutOptions): PowerCutReport {
+  const report = newReport()
+  for (let seed = options.seed; report.cuts < options.count; seed++) {
+    report.runs++
+    try {
+      new Run(seed, report, options.sabotage ?? null, null).go()
+    } catch (error) {
+      throw new Error(replay(seed, error as Error, options.sabotage ?? null))
+    }
+  }
+  return report
+}
+
+/** Runs one seed again with a trace, and says what happened. */
+export function replay(seed: number, first: Error | null, sabotage: Sabotage | null): string {
+  const lines: string[] = []
+  let again: Error | null = null
+  try {
+    new Run(seed, newReport(), sabotage, (line) => lines.push(line)).go()
+  } catch (error) {
+    again = error as Error
+  }
+  const shown = lines.slice(-TRACE_LINES)
+  if (shown.length < lines.length) shown.unshift(`... ${lines.length - shown.length} lines before`)
+  const what = again ?? first
+  const text = what instanceof Violation ? what.message : (what?.stack ?? 'no violation')
+  const same = first === null || again?.message === first.message ? '' : `\n(the first time: ${first.message})`
+  return `${text}${same}\nreplay: CASKY_TEST_SEED=${seed} npx vitest run test/simulation\n${shown.join('\n')}`
+}
+
+class Run {
+  readonly #seed: number
+  readonly #random: Random
+  readonly #report: PowerCutReport
+  readonly #sabotage: Sabotage | null
+  readonly #trace: Trace | null
+  readonly #settings: EngineSettings
+  readonly #sectorBytes: number
+
+  constructor(seed: number, report: PowerCutReport, sabotage: Sabotage | null, trace: Trace | null) {
+    this.#sabotage = sabotage
+    this.#seed = seed
+    this.#random = new Random(seed)
+    this.#report = report
+    this.#trace = trace
+    this.#settings = settingsOf(this.#random)
+    this.#sectorBytes = this.#random.pick([512, 512, 128, 32])
+  }
+
+  go(): void {
+    this.#trace?.(`seed ${this.#seed} sector ${this.#sectorBytes} ${JSON.stringify(this.#settings)}`)
+    let disk = new SimulatedDisk(this.#scheduler(), { sectorBytes: this.#sectorBytes })
+    let state = emptyState(DATABASES)
+    const generations = this.#random.between(1, 3)
+    for (let generation = 1; generation <= generations; generation++) {
+      this.#trace?.(`--- generation ${generation}`)
+      const [left, survived] = this.#live(disk, state)
+      disk = left
+      state = survived
+    }
+  }
+
+  #scheduler(): Scheduler {
+    const scheduler = new Scheduler(this.#random.bits())
+    scheduler.slowKind = this.#random.pick([null, null, 'sync', 'write', 'syncDirectory', 'rename', 'unlink', 'read'])
+    return scheduler
+  }
+
+  /** One process: opened, worked, crashed on the way and at the end. Gives what its last crash left, and the state in that. */
+  #live(before: SimulatedDisk, state: State): [SimulatedDisk, State] {
+    const random = this.#random
+    const scheduler = this.#scheduler()
+    const disk = before.crash(random.bits(), scheduler) // nothing is pending: a copy
+    const world = this.#open(disk, scheduler, 'opening a generation')
+    const engine = world.engine!
+    const found = world.dump(DATABASES)
+    if (!sameState(state, found)) {
+      throw new Violation(`the state is not that of the last recovery\n${difference(state, found)}`)
+    }
+    const model = new Model(engine.appended, state)
+    const proof = new Proof(world)
+    world.clock.originMs = WORKLOAD_MS
+    if (random.chance(0.25)) {
+      const kind = random.pick(['EIO', 'ENOSPC', 'EMFILE', 'short'] as const)
+      const k = random.between(1, 150)
+      const forever = random.chance(0.3)
+      this.#trace?.(`fault: ${kind} at call ${k} from now${forever ? ', for ever' : ''}`)
+      disk.failAt(k, kind, { forever })
+    }
+    const workload = new Workload(world, model, random, () => disk.faults.fired > 0, this.#trace)
+    const budget = random.between(10, 60)
+    const client = (): void => {
+      workload.step()
+      if (workload.operations < budget) scheduler.add('client', client)
+    }
+    scheduler.add('client', client)
+    const rate = random.pick([0.002, 0.005, 0.01])
+    let last: [SimulatedDisk, State] | null = null
+    while (workload.operations < budget) {
+      if (!world.step()) throw new Violation('the world stands still')
+      workload.afterBackground()
+      proof.note()
+      if (random.chance(rate)) last = this.#crash(world, model, proof)
+    }
+    // Whatever was begun may come to an end before the last crash, or not.
+    for (let steps = random.pick([0, 3, 300]); steps > 0; steps--) {
+      world.step()
+      workload.afterBackground()
+      proof.note()
+    }
+    last = this.#crash(world, model, proof)
+    this.#report.operations += workload.operations
+    this.#report.merges += engine.merge.status().merges
+    if (disk.faults.fired > 0) this.#report.failedWrites++
+    return last
+  }
+
+  #world(disk: SimulatedDisk, scheduler: Scheduler): World {
+    if (this.#sabotage !== null) disk.faults.lieAbout(this.#sabotage)
+    this.#report.opens++
+    return new World(scheduler, disk, this.#trace)
+  }
+
+  #open(disk: SimulatedDisk, scheduler: Scheduler, when: string): World {
+    const world = this.#world(disk, scheduler)
+    const error = world.open(this.#settings, DATABASES)
+    if (error !== null) throw new Violation(`${when}: ${error.message}`)
+    return world
+  }
+
+  /** Crashes a fork of the world and judges what is left. */
+  #crash(world: World, model: Model, proof: Proof): [SimulatedDisk, State] {
+    const random = this.#random
+    this.#report.cuts++
+    const seed = random.bits()
+    const scheduler = this.#scheduler()
+    const power = random.chance(0.75)
+    const afterPower = proof.power
+    const proven = power || world.disk.doomed ? afterPower : world.engine!.released
+    this.#trace?.(`--- ${power ? 'power cut' : 'process crash'}, proven ${proven}, appended ${world.engine!.appended}`)
+    let disk = power ? world.disk.crash(seed, scheduler) : world.disk.processCrash(seed, scheduler)
+    let bound = proven
+    for (let times = random.pick([0, 0, 1, 2]); times > 0; times--) {
+      disk = this.#crashWhileOpening(disk)
+      bound = afterPower
+    }
+    const next = this.#scheduler()
+    const again = disk.processCrash(random.bits(), next)
+    const left = this.#open(again, next, 'opening after the crash')
+    const state = left.dump(DATABASES)
+    this.#judge(model, bound, state, left.engine!.appended)
+    this.#same(left, state)
+    // The generation that follows starts from a power cut right after the recovery.
+    return [left.disk.crash(random.bits(), this.#scheduler()), state]
+  }
+
+  #judge(model: Model, bound: number, state: State, appended: number): void {
+    const possible = model.possible(bound)
+    const moment = possible.find((candidate) => sameState(candidate.state, state))
+    if (moment === undefined) throw new Violation(verdict(model, possible, bound, state))
+    this.#trace?.(`recovered to ${moment.sequence}`)
+    if (appended < moment.sequence) throw new Violation(`recovered ${moment.sequence}, next sequences from ${appended}`)
+  }
+
+  /** A start that is crashed, or fails by a fault, before it ends. */
+  #crashWhileOpening(disk: SimulatedDisk): SimulatedDisk {
+    const random = this.#random
+    const scheduler = this.#scheduler()
+    const copy = disk.processCrash(random.bits(), scheduler)
+    const world = this.#world(copy, scheduler)
+    let done = false
+    if (random.chance(0.3))
+      copy.failAt(random.between(1, 60), random.pick(['EIO', 'ENOSPC', 'EMFILE', 'short'] as const))
+    world.beginOpen(this.#settings, DATABASES, (error) => {
+      done = true
+      if (error !== null && copy.faults.fired === 0) throw new Violation(`opening after the crash: ${error.message}`)
+    })
+    for (let steps = random.between(1, 120); steps > 0 && !done; steps--) world.step()
+    this.#trace?.(`--- crash while opening${done ? ', just when it was done' : ''}`)
+    const power = random.chance(0.75)
+    return power ? copy.crash(random.bits(), this.#scheduler()) : copy.processCrash(random.bits(), this.#scheduler())
+  }
+
+  /** Whatever is done now, the state stays the same. */
+  #same(world: World, state: State): void {
+    const random = this.#random
+    const check = (disk: SimulatedDisk, scheduler: Scheduler, what: string): void => {
+      this.#trace?.(`--- ${what}`)
+      const reopened = this.#open(disk, scheduler, what)
+      const found = reopened.dump(DATABASES)
+      if (!sameState(state, found)) throw new Violation(`${what}: the state has changed\n${difference(state, found)}`)
+    }
+    const scheduler = this.#scheduler()
+    switch (random.below(5)) {
+      case 0:
+        check(world.disk.crash(random.bits(), scheduler), scheduler, 'a power cut right after the recovery')
+        return
+      case 1: {
+        const disk = world.disk.crash(random.bits(), scheduler)
+        for (const name of disk.files()) {
+          if (name.endsWith('.hint') || name.endsWith('.image')) disk.place(name, null)
+        }
+        check(disk, scheduler, 'without hints')
+        return
+      }
+      case 2: {
+        const { merge } = world.engine!
+        const error = world.finish((done) => merge.wait((failure) => done(failure)), 'a merge never ended')
+        if (error !== null) throw new Violation(`merge after the recovery: ${error.message}`)
+        const found = world.dump(DATABASES)
+        if (!sameState(state, found)) throw new Violation(`a merge changed the state\n${difference(state, found)}`)
+        check(world.disk.crash(random.bits(), scheduler), scheduler, 'a power cut after a merge')
+        return
+      }
+      case 3: {
+        const error = world.finish((done) => world.engine!.close(done), 'close never ended')
+        if (error !== null) throw new Violation(`close after the recovery: ${error.message}`)
+        if (world.disk.openFiles !== 0) throw new Violation(`${world.disk.openFiles} files open after close`)
+        check(world.disk.crash(random.bits(), scheduler), scheduler, 'a power cut after a clean stop')
+        return
+      }
+      default:
+    }
+  }
+}
+
+/** What must survive, as the run goes on. */
+class Proof {
+  readonly #world: World
+  /** Released sequences, each with the disk's stamp when it was first seen. */
+  #released: { stamp: number; sequence: number }[] = []
+  #last: number
+  #always: number
+  #durable: number
+
+  constructor(world: World) {
+    this.#world = world
+    this.#last = world.engine!.released
+    this.#always = this.#last
+    this.#durable = this.#last
+  }
+
+  /** To be called after every step. */
+  note(): void {
+    const engine = this.#world.engine!
+    const { released } = engine
+    if (released < this.#last) throw new Violation(`released went back from ${this.#last} to ${released}`)
+    if (released > engine.appended) throw new Violation(`released ${released} is more than appended`)
+    if (released === this.#last) return
+    this.#last = released
+    this.#released.push({ stamp: this.#world.disk.stamp, sequence: released })
+    if (engine.settings.appendfsync === 'always') this.#always = released
+  }
+
+  /** The newest sequence that a power cut at this instant must leave. */
+  get power(): number {
+    const before = this.#world.disk.durableBefore((name) => name.endsWith('.data'))
+    while (this.#released.length > 0 && this.#released[0]!.stamp < before)
+      this.#durable = this.#released.shift()!.sequence
+    return Math.max(this.#always, this.#durable)
+  }
+}
+
+function verdict(model: Model, possible: readonly Moment[], bound: number, state: State): string {
+  const older = model.moments.findLast((moment) => sameState(moment.state, state))
+  if (older !== undefined) return `lost writes: recovered ${older.sequence}, proven was ${bound}`
+  const nearest = possible
+    .map((moment) => ({ moment, text: difference(moment.state, state) }))
+    .sort((a, b) => a.text.length - b.text.length)[0]!
+  return `no such state ever was; proven ${bound}, nearest ${nearest.moment.sequence}:\n${nearest.text}`
+}
+
+function settingsOf(random: Random): EngineSettings {
+  return {
+    appendfsync: random.pick(['always', 'everysec', 'no'] as Appendfsync[]),
+    segmentSizeBytes: random.pick([400, 400, 400, 1000, 3000]),
+    segmentAgeSeconds: random.pick([0, 0, 1]),
+    valueCacheBytes: random.pick([0, 0, 65_536]),
+    mergeEnabled: random.chance(0.8),
+    mergeIntervalMs: random.pick([5, 50, 500]),
+    mergeWindow: 'always',
+    mergeRateBytesPerSecond: random.pick([0, 0, 20_000]),
+    mergeTriggerFragmentation: random.pick([1, 30, 60]),
+    mergeTriggerDeadBytes: random.pick([1, 200, 2000]),
+    mergeThresholdFragmentation: random.pick([1, 20, 40]),
+    mergeThresholdDeadBytes: random.pick([1, 100, 1000]),
+    mergeThresholdSmallFile: random.pick([0, 300, 3000]),
+  }
+}

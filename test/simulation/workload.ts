@@ -1,0 +1,397 @@
+// What the simulated clients do: one operation at a time, chosen by the seed, told to the engine and to the model alike, and each
+// answer compared at once. It behaves as the server does: sets the clock before each command, obeys the gates, and lets a reply
+// "leave" only when `released` has reached what it depends on, which here means that dependsOn must be high enough.
+//
+// Expiries are odd milliseconds and the time of a command is even, so that "expires exactly now" never has to be decided.
+
+import { Slice, sliceOf } from '../../src/base/slice.ts'
+import { type Engine, GATE_FAILED, GATE_FULL, GATE_STALLED, NONE } from '../../src/engine/engine.ts'
+import { difference, type Entry, type Model, type State, withDatabase, withKey } from './model.ts'
+import type { Random } from './random.ts'
+import type { Trace, World } from './world.ts'
+
+const KEYS = [
+  '',
+  'a',
+  'b',
+  'c',
+  'd',
+  'e',
+  'a\0\r\n\xff',
+  'a key that is longer than most are, and longer than a cache line is'.repeat(2),
+]
+
+export class Workload {
+  /** Operations done. */
+  operations = 0
+  readonly #world: World
+  readonly #engine: Engine
+  readonly #model: Model
+  readonly #random: Random
+  readonly #databases: number
+  readonly #trace: Trace | null
+  readonly #faulty: () => boolean
+  #values = 0
+  #batch: { state: State } | null = null
+
+  constructor(world: World, model: Model, random: Random, faulty: () => boolean, trace: Trace | null) {
+    this.#world = world
+    this.#engine = world.engine!
+    this.#model = model
+    this.#random = random
+    this.#databases = model.state.length
+    this.#faulty = faulty
+    this.#trace = trace
+    world.onFailed = (first) => this.#failed(first)
+  }
+
+  /** One operation, and perhaps the end of a tick. */
+  step(): void {
+    const random = this.#random
+    this.operations++
+    this.#begin()
+    const kind = random.below(100)
+    if (kind < 70) {
+      if ((this.#engine.gate & (GATE_FAILED | GATE_STALLED)) !== 0) this.#look()
+      else if ((this.#engine.gate & GATE_FULL) !== 0) this.#remove()
+      else if (kind < 8) this.#inBatch()
+      else if (kind < 10) this.#databaseWrite()
+      else this.#write()
+    } else if (kind < 82) this.#look()
+    else if (kind < 86) this.#lookAll()
+    else if (kind < 89) this.#clockJump()
+    else if (kind < 92) this.#seal()
+    else if (kind < 97) this.#merge()
+    else this.#configure()
+    if (random.chance(0.6)) {
+      this.#trace?.('flush')
+      this.#engine.flush()
+    }
+  }
+
+  /** After every step of the scheduler that was not a client's: what the engine changed by itself can only be expiries. */
+  afterBackground(): void {
+    const { changes } = this.#world
+    if (changes.length === 0) return
+    const now = this.#world.clock.now()
+    const expired: [number, string][] = []
+    for (const [physical, key] of changes) {
+      for (let database = 0; database < this.#databases; database++) {
+        if (this.#engine.physical(database) !== physical) continue
+        const entry = this.#model.state[database]!.get(key)
+        if (entry === undefined) continue
+        if (entry.expiry === 0 || entry.expiry > now)
+          throw this.#world.violation(`key ${JSON.stringify(key)} changed by itself`)
+        expired.push([database, key])
+      }
+    }
+    changes.length = 0
+    let sequence = this.#engine.appended - expired.length
+    for (const [database, key] of expired) {
+      this.#trace?.(`  expired ${database} ${JSON.stringify(key)} @${sequence + 1}`)
+      this.#model.push(++sequence, withKey(this.#model.state, database, key, null))
+    }
+  }
+
+  /** The state as the commands of an open batch see it. */
+  get #state(): State {
+    return this.#batch?.state ?? this.#model.state
+  }
+
+  #begin(): void {
+    this.#world.changes.length = 0
+    const now = this.#world.clock.now()
+    this.#engine.now = now - (now % 2)
+  }
+
+  /** A write has been made: the state is now that. */
+  #done(state: State, what: string): void {
+    this.#trace?.(`${what} @${this.#engine.appended}`)
+    if (this.#batch !== null) this.#batch.state = state
+    else this.#model.push(this.#engine.appended, state)
+  }
+
+  #place(): { database: number; key: string } {
+    return { database: this.#random.below(this.#databases), key: this.#random.pick(KEYS) }
+  }
+
+  #value(): string {
+    const random = this.#random
+    this.#values++
+    const size = random.chance(0.03) ? random.between(4090, 4500) : random.chance(0.1) ? 300 : random.below(60)
+    return random.chance(0.05) ? '' : `${this.#world.disk.stamp}.${this.#values}`.padEnd(size, 'x')
+  }
+
+  #expiry(): number {
+    return this.#engine.now + 1 + 2 * this.#random.below(3000)
+  }
+
+  /** Finds a key and checks what it shows against the model; an expired one goes. */
+  #find(database: number, key: string): number {
+    const engine = this.#engine
+    const before = engine.appended
+    const model = this.#state[database]!.get(key)
+    const expired = model !== undefined && model.expiry !== 0 && model.expiry < engine.now
+    engine.dependsOn = 0
+    const entry = engine.find(database, sliceOf(Buffer.from(key, 'latin1')))
+    if (model === undefined || expired) {
+      if (entry !== NONE)
+        throw this.#world.violation(`${name(database, key)} is there, though ${expired ? 'expired' : 'absent'}`)
+    } else if (entry === NONE) {
+      throw this.#world.violation(`${name(database, key)} is absent, though written`)
+    }
+    if (expired && engine.appended > before) {
+      this.#done(withKey(this.#state, database, key, null), `expired ${name(database, key)}`)
+    } else if (engine.appended !== before) {
+      throw this.#world.violation(`find of ${name(database, key)} appended a record`)
+    } else if (expired && engine.gate === 0 && this.#batch === null) {
+      throw this.#world.violation(`${name(database, key)} has expired and find left it there`)
+    }
+    return entry
+  }
+
+  #write(): void {
+    const { database, key } = this.#place()
+    const kind = this.#random.below(10)
+    if (kind < 5) this.#put(database, key)
+    else if (kind < 7) this.#remove(database, key)
+    else this.#setExpiry(database, key)
+  }
+
+  #put(database: number, key: string): void {
+    const engine = this.#engine
+    const random = this.#random
+    const value = this.#value()
+    const expiry = random.chance(0.3) ? this.#expiry() : 0
+    const after: Entry = { value, expiry }
+    if (random.chance(0.3)) {
+      const entry = this.#find(database, key)
+      if (entry !== NONE) {
+        engine.overwrite(entry, sliceOf(Buffer.from(value, 'latin1')), expiry)
+        this.#wrote()
+        return this.#done(withKey(this.#state, database, key, after), `overwrite ${name(database, key)} ${expiry}`)
+      }
+    }
+    const before = engine.appended
+    engine.put(database, sliceOf(Buffer.from(key, 'latin1')), sliceOf(Buffer.from(value, 'latin1')), expiry)
+    this.#wrote()
+    // A put over an expired key may remove it first, with a sequence of its own.
+    if (this.#batch === null && engine.appended > before + 1) {
+      this.#model.push(engine.appended - 1, withKey(this.#state, database, key, null))
+    }
+    this.#done(withKey(this.#state, database, key, after), `put ${name(database, key)} ${value.length} bytes ${expiry}`)
+  }
+
+  #remove(database?: number, key?: string): void {
+    const place = this.#place()
+    const entry = this.#find((database ??= place.database), (key ??= place.key))
+    if (entry === NONE) return
+    this.#engine.remove(entry)
+    this.#wrote()
+    this.#done(withKey(this.#state, database, key, null), `remove ${name(database, key)}`)
+  }
+
+  #setExpiry(database: number, key: string): void {
+    const entry = this.#find(database, key)
+    if (entry === NONE) return
+    const expiry = this.#random.chance(0.3) ? 0 : this.#expiry()
+    const before = this.#state[database]!.get(key)!
+    const appended = this.#engine.appended
+    this.#engine.setExpiry(entry, expiry)
+    if (expiry === before.expiry && this.#engine.appended === appended) return // nothing to do, nothing done
+    this.#wrote()
+    this.#done(withKey(this.#state, database, key, { ...before, expiry }), `setExpiry ${name(database, key)} ${expiry}`)
+  }
+
+  /** A write's reply depends on the write. */
+  #wrote(): void {
+    const { dependsOn, appended } = this.#engine
+    if (dependsOn < appended && this.#batch === null)
+      throw this.#world.violation(`a write @${appended} depends on ${dependsOn}`)
+  }
+
+  #inBatch(): void {
+    const random = this.#random
+    this.#trace?.('begin')
+    this.#engine.begin()
+    this.#batch = { state: this.#model.state }
+    const before = this.#engine.appended
+    for (let writes = random.between(0, 4); writes > 0; writes--) {
+      const nested = random.chance(0.1)
+      if (nested) this.#engine.begin()
+      if (random.chance(0.1)) this.#databaseWrite()
+      else this.#write()
+      if (random.chance(0.3)) this.#look()
+      if (nested) this.#engine.end()
+    }
+    this.#engine.end()
+    const { state } = this.#batch
+    this.#batch = null
+    if (this.#engine.appended === before) this.#trace?.('end of nothing')
+    else this.#done(state, 'end')
+  }
+
+  #databaseWrite(): void {
+    const engine = this.#engine
+    const random = this.#random
+    const a = random.below(this.#databases)
+    const b = random.below(this.#databases)
+    const appended = engine.appended
+    const state = this.#state
+    switch (random.below(4)) {
+      case 0:
+        engine.flushAll()
+        if (engine.appended === appended && state.every((database) => database.size === 0)) return
+        return this.#done(
+          state.map(() => new Map()),
+          'flushAll',
+        )
+      case 1:
+        engine.flushDatabase(a)
+        if (engine.appended === appended && state[a]!.size === 0) return
+        return this.#done(withDatabase(state, a, new Map()), `flushDatabase ${a}`)
+      default:
+        engine.swapDatabases(a, b)
+        if (engine.appended === appended && a === b) return
+        return this.#done(withDatabase(withDatabase(state, a, state[b]!), b, state[a]!), `swapDatabases ${a} ${b}`)
+    }
+  }
+
+  /** Reads one key in every way there is. */
+  #look(): void {
+    const engine = this.#engine
+    const { database, key } = this.#place()
+    const entry = this.#find(database, key)
+    if (entry === NONE) {
+      this.#mustDependOn((state) => state[database]!.get(key) === undefined, `nil of ${name(database, key)}`)
+      return
+    }
+    const expected = this.#state[database]!.get(key)!
+    const { value, expiry } = expected
+    if (engine.expiryOf(entry) !== expiry) {
+      throw this.#world.violation(`expiry of ${name(database, key)} is ${engine.expiryOf(entry)}, not ${expiry}`)
+    }
+    if (engine.valueSize(entry) !== value.length) {
+      throw this.#world.violation(`size of ${name(database, key)} is ${engine.valueSize(entry)}, not ${value.length}`)
+    }
+    const check = (found: Slice): void => {
+      if (found.key() !== value) {
+        throw this.#world.violation(
+          `${name(database, key)} reads ${found.key().slice(0, 20)}, not ${value.slice(0, 20)}`,
+        )
+      }
+    }
+    const into = new Slice()
+    if (engine.valueOf(entry, into)) check(into)
+    if (this.#random.chance(0.5)) {
+      let answered = false
+      engine.load(entry, (error, found) => {
+        if (answered) throw this.#world.violation('a load came back twice')
+        answered = true
+        if (error === null) check(found!)
+        else if (!this.#faulty()) throw this.#world.violation(`load of ${name(database, key)}: ${error.message}`)
+      })
+    }
+    this.#mustDependOn((state) => state[database]!.get(key)?.value === value, `value of ${name(database, key)}`)
+  }
+
+  #mustDependOn(same: (state: State) => boolean, what: string): void {
+    if (this.#batch !== null) return
+    const since = this.#model.since(same)
+    if (since > this.#engine.released && this.#engine.dependsOn < since) {
+      throw this.#world.violation(`${what} was written @${since}, but the answer depends on ${this.#engine.dependsOn}`)
+    }
+  }
+
+  /** The whole state at once, as far as it is in memory. */
+  #lookAll(): void {
+    const engine = this.#engine
+    engine.now = 0 // nothing is expired then
+    const found: Map<string, Entry>[] = []
+    const into = new Slice()
+    for (let database = 0; database < this.#databases; database++) {
+      const content = new Map<string, Entry>()
+      found.push(content)
+      const visit = (entry: number): void => {
+        const key = engine.keyOf(entry, into).key()
+        if (content.has(key)) throw this.#world.violation(`scan showed ${JSON.stringify(key)} twice`)
+        const expiry = engine.expiryOf(entry)
+        const size = engine.valueSize(entry)
+        content.set(key, { value: engine.valueOf(entry, into) ? into.key() : `?${size}`, expiry })
+      }
+      for (let cursor = engine.scan(database, 0, 5, visit); ; cursor = engine.scan(database, cursor, 5, visit)) {
+        if (cursor === 0) break
+      }
+      if (engine.keyCount(database) !== this.#state[database]!.size) {
+        throw this.#world.violation(
+          `keyCount of db ${database} is ${engine.keyCount(database)}, not ${this.#state[database]!.size}`,
+        )
+      }
+      const random = engine.randomEntry(database)
+      if ((random === NONE) !== (content.size === 0))
+        throw this.#world.violation(`randomEntry of db ${database}: ${random}`)
+      if (random !== NONE && !content.has(engine.keyOf(random, into).key()))
+        throw this.#world.violation('a random key is foreign')
+    }
+    const expected = this.#state.map((database, index) => {
+      const content = new Map<string, Entry>()
+      for (const [key, entry] of database) {
+        const unread = found[index]!.get(key)?.value === `?${entry.value.length}`
+        content.set(key, unread ? { ...entry, value: `?${entry.value.length}` } : entry)
+      }
+      return content
+    })
+    const text = difference(expected, found)
+    if (text !== '') throw this.#world.violation(`the live state is wrong\n${text}`)
+  }
+
+  #clockJump(): void {
+    const ms = this.#random.pick([1000, 100, 5000, -2000, -100])
+    this.#trace?.(`clock jumps ${ms} ms`)
+    this.#world.clock.originMs += ms
+  }
+
+  #seal(): void {
+    this.#trace?.('seal')
+    this.#engine.seal((error) => {
+      this.#trace?.(`  sealed ${error?.message ?? ''}`)
+      if (error !== null && !this.#faulty()) throw this.#world.violation(`seal failed: ${error.message}`)
+    })
+  }
+
+  #merge(): void {
+    const { merge } = this.#engine
+    const kind = this.#random.below(10)
+    if (kind === 0) merge.pause()
+    else if (kind < 3) merge.resume()
+    else if (kind === 3) merge.why()
+    else if (kind === 4) merge.estimate()
+    else this.#trace?.(`merge ${merge.start()}`)
+  }
+
+  #configure(): void {
+    const random = this.#random
+    const change = random.pick([
+      { appendfsync: 'always' as const },
+      { appendfsync: 'everysec' as const },
+      { appendfsync: 'no' as const },
+      { segmentSizeBytes: random.between(400, 3000) },
+      { valueCacheBytes: random.pick([0, 65_536]) },
+      { mergeRateBytesPerSecond: random.pick([0, 10_000]) },
+    ])
+    this.#trace?.(`configure ${JSON.stringify(change)}`)
+    this.#engine.configure(change)
+  }
+
+  /** Unreleased writes were undone: the model goes back too, and the live state must be that at once. */
+  #failed(first: number): void {
+    if (!this.#faulty()) throw this.#world.violation(`onFailed(${first}) without a fault`)
+    if (first <= this.#engine.released)
+      throw this.#world.violation(`undone from ${first}, released was ${this.#engine.released}`)
+    this.#model.fail(first)
+    this.#world.changes.length = 0
+    this.#lookAll()
+  }
+}
+
+const name = (database: number, key: string): string => `${database}:${JSON.stringify(key.slice(0, 12))}`
