@@ -6,6 +6,7 @@
 //   keys        which arguments are keys: { first, last, step } as in COMMAND INFO, last -1 the last argument; null none; or a function
 //   values      which keys' *values* the handler needs in memory before it may run (dispatch parks the connection until they
 //               are). Commands that only return bytes need none: they capture the location and leave a reply slot
+//   access      how the keys are used, in COMMAND's words ('RO access'): one list for all keys, or one for each key of a TWO_KEYS row
 //   run         the handler: reads its arguments, asks the engine, appends its reply
 //   summary, since, group, complexity   for COMMAND DOCS and the README
 //
@@ -60,14 +61,23 @@ export interface Command {
   readonly values?: KeyRange | null
   /** Narrows `values` by the arguments (SET needs the old value in memory only if ...). False: this call needs none. */
   readonly needsValues?: (args: Args) => boolean
+  /** COMMAND's key specifications: what happens to the keys. Without it READ rows say 'RO access', others 'RW update'. */
+  readonly access?: readonly (readonly string[])[]
+  /** Narrows `access` by the arguments, for COMMAND GETKEYSANDFLAGS; the command's name stands at argument `name`. */
+  readonly accessNow?: (args: Args, name: number) => readonly string[]
   readonly run: (session: Session, args: Args) => void
   readonly summary: string
   readonly since: string
   readonly group: 'string' | 'generic' | 'connection' | 'transactions' | 'server' | 'pubsub' | 'bitmap' | 'hyperloglog'
   readonly complexity: string
+  /** COMMAND's tips for cluster proxies ('request_policy:multi_shard', 'nondeterministic_output', ...). */
+  readonly tips?: readonly string[]
   /** ACL categories beyond those that follow from the flags. */
   readonly categories?: readonly string[]
-  /** A container: its own `run` is never called; dispatch picks by the first argument, in upper case. */
+  /**
+   * A container: dispatch picks by the first argument, in upper case. Its own `run` is called only for the bare name, where
+   * its arity allows that (COMMAND, MERGE); its own flags and keys never count for a subcommand.
+   */
   readonly subcommands?: ReadonlyMap<string, Command>
   /** How it differs from Redis, for the README table. */
   readonly difference?: string

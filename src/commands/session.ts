@@ -81,6 +81,8 @@ export interface ServerPort {
   readonly startedAt: number // unix ms
   readonly runId: string // 40 hex digits
   readonly databases: number
+  /** proto-max-bulk-len: also the longest string APPEND and SETRANGE may make. */
+  readonly maxBulkBytes: number
   readonly commands: ReadonlyMap<string, Command>
   sessions(): Iterable<Session>
   sessionById(id: number): Session | undefined

@@ -1,0 +1,13 @@
+// HELP of a container command: its subcommands with a line or two each, as an array of simple strings.
+
+import type { Session } from './session.ts'
+
+/** `lines`: a syntax line, then indented lines that explain it. HELP itself is added. */
+export function replyWithHelp(session: Session, name: string, lines: readonly string[]): void {
+  const { reply } = session
+  reply.array(lines.length + 3)
+  reply.simple(`${name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:`)
+  for (const line of lines) reply.simple(line)
+  reply.simple('HELP')
+  reply.simple('    Prints this help.')
+}
