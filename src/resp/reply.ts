@@ -40,7 +40,7 @@ const MIN_CAPACITY = 256
 /** Below this a loop is faster than Buffer.copy's call into C++ (measured: the two meet near 40 bytes). */
 const LOOP_BYTES = 40
 /** Below this the same for a text of ASCII. */
-const LOOP_CHARACTERS = 24
+const LOOP_CHARACTERS = 16
 
 const OK = Buffer.from('+OK\r\n', 'latin1')
 const NULL_BULK = Buffer.from('$-1\r\n', 'latin1')

@@ -130,8 +130,10 @@ export class RequestDecoder {
       this.chunkEnd = end
       this.pulled = 0
     } else {
-      assert(this.pos === this.end && this.remaining === 0, 'fed while an earlier chunk is still lent')
+      const held = this.remaining > 0 ? this.from : this.pos
+      assert(held === this.end, 'fed while an earlier chunk is still lent')
       this.bytes = bytes
+      this.from = start
       this.pos = start
       this.end = end
     }
@@ -166,6 +168,7 @@ export class RequestDecoder {
     const live = this.end - from
     if (live === 0) {
       this.bytes = NOTHING
+      this.from = 0
       this.pos = 0
       this.end = 0
       this.args.forget()
@@ -209,6 +212,12 @@ export class RequestDecoder {
           pos = this.pos
           continue
         }
+        if (pos + 4 <= end && bytes[pos + 2] === CR && bytes[pos + 1]! > ZERO && bytes[pos + 1]! <= ZERO + 9) {
+          remaining = bytes[pos + 1]! - ZERO
+          pos += 4
+          this.scanned = 0
+          break
+        }
         const next = this.readNumber(pos)
         if (next < 0) {
           this.pos = pos
@@ -224,8 +233,25 @@ export class RequestDecoder {
       }
       this.from = pos
     }
+    const maxBulkBytes = this.limits.maxBulkBytes
     let length = this.bulkLength
     do {
+      // Nearly every header is `$` and one or two digits: read here, a SET takes half the time (measured).
+      if (length < 0 && pos + 5 <= end && bytes[pos] === DOLLAR) {
+        const first = bytes[pos + 1]! - ZERO
+        const second = bytes[pos + 2]! - ZERO
+        if (second === CR - ZERO) {
+          if (first >= 0 && first <= 9) {
+            length = first
+            pos += 4
+            this.scanned = 0
+          }
+        } else if (first >= 1 && first <= 9 && second >= 0 && second <= 9 && bytes[pos + 3] === CR) {
+          length = first * 10 + second
+          pos += 5
+          this.scanned = 0
+        }
+      }
       if (length < 0) {
         const next = pos < end ? this.readNumber(pos) : PARTIAL
         if (next < 0 || bytes[pos] !== DOLLAR) {
@@ -238,7 +264,7 @@ export class RequestDecoder {
           return this.fail('invalid bulk length')
         }
         length = this.number
-        if (length < 0 || length > this.limits.maxBulkBytes) return this.fail('invalid bulk length')
+        if (length < 0 || length > maxBulkBytes) return this.fail('invalid bulk length')
         if (length > MAX_UNAUTHENTICATED_BULK_BYTES && !this.authenticated)
           return this.fail('unauthenticated bulk length')
         pos = next
