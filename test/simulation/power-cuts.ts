@@ -146,12 +146,14 @@ class Run {
     }
     const workload = new Workload(world, model, random, () => disk.faults.fired > 0, this.#trace)
     const budget = random.between(10, 60)
+    // How much the disk gets done between two operations of the clients.
+    const thinking = random.pick([0, 0.5, 0.9])
     const client = (): void => {
-      workload.step()
+      if (!scheduler.random.chance(thinking)) workload.step()
       if (workload.operations < budget) scheduler.add('client', client)
     }
     scheduler.add('client', client)
-    const rate = random.pick([0.002, 0.005, 0.01])
+    const rate = random.pick([0.002, 0.005])
     let last: [SimulatedDisk, State] | null = null
     while (workload.operations < budget) {
       if (!world.step()) throw new Violation('the world stands still')
@@ -213,7 +215,8 @@ class Run {
 
   #judge(model: Model, bound: number, state: State, appended: number): void {
     const possible = model.possible(bound)
-    const moment = possible.find((candidate) => sameState(candidate.state, state))
+    // Several moments may hold the same state; the oldest is the one whose sequence must be behind the engine.
+    const moment = possible.findLast((candidate) => sameState(candidate.state, state))
     if (moment === undefined) throw new Violation(verdict(model, possible, bound, state))
     this.#trace?.(`recovered to ${moment.sequence}`)
     if (appended < moment.sequence) throw new Violation(`recovered ${moment.sequence}, next sequences from ${appended}`)

@@ -67,6 +67,7 @@ export class Workload {
       this.#trace?.('flush')
       this.#engine.flush()
     }
+    this.#world.changes.length = 0 // the commands' own: they are in the model
   }
 
   /** After every step of the scheduler that was not a client's: what the engine changed by itself can only be expiries. */
