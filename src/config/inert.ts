@@ -122,6 +122,8 @@ export const inertGroups: readonly InertGroup[] = [
       'hash-max-listpack-value': row(natural, '64', 'hash-max-ziplist-value'),
       'list-max-listpack-size': row(whole, '-2', 'list-max-ziplist-size'),
       'list-compress-depth': row(natural, '0'),
+      'list-max-ziplist-entries': row(natural, '512'),
+      'list-max-ziplist-value': row(natural, '64'),
       'set-max-intset-entries': row(natural, '512'),
       'set-max-listpack-entries': row(natural, '128'),
       'set-max-listpack-value': row(natural, '64'),
@@ -183,6 +185,7 @@ export const inertGroups: readonly InertGroup[] = [
     reason: 'For commands that are not here: scripts, slow log, latency monitor, notifications, DEBUG, modules.',
     rows: {
       'busy-reply-threshold': row(natural, '5000', 'lua-time-limit'),
+      'lua-replicate-commands': row(yesNo, 'yes'),
       'slowlog-log-slower-than': row(integer(-1, Number.MAX_SAFE_INTEGER), '10000'),
       'slowlog-max-len': row(integer(0, Number.MAX_SAFE_INTEGER), '128'),
       'latency-monitor-threshold': row(integer(0, Number.MAX_SAFE_INTEGER), '0'),
