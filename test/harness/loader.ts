@@ -1,5 +1,6 @@
 // Fills a server with keys, as fast as one process can: request bytes are stamped into a prepared block, replies are
-// only counted. Keys are named as redis-benchmark names them (key:000000000042), so that its GETs hit.
+// only counted. Keys are named as redis-benchmark names them (key:000000000042), so that its GETs hit; a value begins with
+// the digits of its key, so that a foreign one shows.
 
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -9,8 +10,13 @@ export interface LoadOptions {
   /** Keys first .. first + count - 1. */
   readonly count: number
   readonly first?: number
+  /** At least 12: the digits. */
   readonly valueBytes: number
   readonly host?: string
+  /** The i-th request is for key first + (i * stride) % count. Default 1: in order. No common divisor with count. */
+  readonly stride?: number
+  /** Stop after so many requests. */
+  readonly only?: number
   /** Called now and then with the number of keys acknowledged. */
   progress?(done: number): void
 }
@@ -27,27 +33,36 @@ export function keyOf(index: number): string {
   return `key:${String(index).padStart(DIGITS, '0')}`
 }
 
+/** The value the loader gives to that key. */
+export function loadedValue(index: number, valueBytes: number): string {
+  return String(index).padStart(DIGITS, '0').padEnd(valueBytes, 'v')
+}
+
 /** SETs all keys over one connection. Returns milliseconds. Throws at the first reply that is not +OK. */
 export async function loadKeys(options: LoadOptions): Promise<number> {
-  const { port, count, first = 0, valueBytes } = options
+  const { port, count, first = 0, valueBytes, stride = 1 } = options
   const socket = connect({ port, host: options.host ?? '127.0.0.1' })
   await once(socket, 'connect')
   socket.setNoDelay(true)
   const started = performance.now()
   const request = Buffer.from(
-    `*3\r\n$3\r\nSET\r\n$${DIGITS + 4}\r\n${keyOf(0)}\r\n$${valueBytes}\r\n${'v'.repeat(valueBytes)}\r\n`,
+    `*3\r\n$3\r\nSET\r\n$${DIGITS + 4}\r\n${keyOf(0)}\r\n$${valueBytes}\r\n${loadedValue(0, valueBytes)}\r\n`,
   )
-  const digitsAt = request.indexOf('key:') + 4
+  const keyAt = request.indexOf('key:') + 4
+  const valueAt = request.length - 2 - valueBytes
+  const total = options.only ?? count
   let sent = 0
   let answeredBytes = 0
   await new Promise<void>((resolve, reject) => {
     const fill = (): void => {
-      while (sent < count && sent - answeredBytes / REPLY.length < BLOCK * IN_FLIGHT) {
-        const size = Math.min(BLOCK, count - sent)
+      while (sent < total && sent - answeredBytes / REPLY.length < BLOCK * IN_FLIGHT) {
+        const size = Math.min(BLOCK, total - sent)
         const block = Buffer.allocUnsafe(size * request.length)
         for (let i = 0; i < size; i++) {
           request.copy(block, i * request.length)
-          stamp(block, i * request.length + digitsAt, first + sent + i)
+          const index = first + (((sent + i) * stride) % count)
+          stamp(block, i * request.length + keyAt, index)
+          stamp(block, i * request.length + valueAt, index)
         }
         sent += size
         socket.write(block)
@@ -57,7 +72,7 @@ export async function loadKeys(options: LoadOptions): Promise<number> {
       if (chunk.includes('-')) reject(new Error(`a SET was refused: ${chunk.toString('latin1').slice(0, 200)}`))
       answeredBytes += chunk.length
       options.progress?.(Math.floor(answeredBytes / REPLY.length))
-      if (answeredBytes === count * REPLY.length) resolve()
+      if (answeredBytes === total * REPLY.length) resolve()
       else fill()
     })
     socket.on('error', reject)

@@ -1,0 +1,90 @@
+// Done 5: 1 GB of data overwritten ten times with merges on: bytes on disk, sampled every 100 ms, stay within 2.5x of
+// live; a 1 kHz PING probe and a 1 kHz GET probe: max and p99.9 at most 50 ms and 10 ms above the same load with merges
+// off.
+//
+//   npx tsx test/acceptance/done-5-overwrite.ts [--megabytes 1000] [--times 10]
+//
+// One pipelined connection overwrites as fast as it is answered, each time in another scattered order, so that no segment
+// dies by itself: what a merge reclaims it has to copy for. Live is keys plus values, without any record's head. Without
+// merges the disk holds eleven times the data: needs about 12 GB.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { keyOf, loadKeys } from '../harness/loader.ts'
+import { startServer } from '../harness/server.ts'
+import { checkKeys } from './check-keys.ts'
+import { directoryBytes, watchDisk } from './disk.ts'
+import { describeProbe, type Probed, startProbe } from './probe.ts'
+import { mib, ms, seconds, Verdict } from './verdict.ts'
+
+const { values } = parseArgs({
+  options: { megabytes: { type: 'string', default: '1000' }, times: { type: 'string', default: '10' } },
+})
+const VALUE_BYTES = 1000
+const MOST = 2.5
+const MAX_ABOVE_MS = 50
+const P999_ABOVE_MS = 10
+const keys = Math.floor((Number(values.megabytes) * 1e6) / VALUE_BYTES)
+const times = Number(values.times)
+const live = keys * (keyOf(0).length + VALUE_BYTES)
+/** Primes: no common divisor with a count of keys made of twos and fives. */
+const strides = [7919, 104729, 15485863, 611953, 1299709, 350377, 224737, 746773, 999983, 49979687]
+
+interface Outcome {
+  readonly ping: Probed
+  readonly get: Probed
+  readonly largest: number
+  readonly overMs: number
+}
+
+const verdict = new Verdict(`done 5: ${mib(live)} overwritten ${times} times`)
+const dirs: string[] = []
+
+await verdict.part('overwriting', async () => {
+  const off = await overwrite('merges off', ['--merge-window', 'never'])
+  const on = await overwrite('merges on', [])
+  const ratio = on.largest / live
+  verdict.demand(ratio <= MOST, `bytes on disk stay within ${MOST}x of live: ${ratio.toFixed(2)}x`)
+  verdict.demand(
+    off.largest > live * Math.min(times, 3),
+    'without merges they do not: the measure measures',
+    mib(off.largest),
+  )
+  for (const kind of ['ping', 'get'] as const) {
+    const [max, p999] = [on[kind].max - off[kind].max, on[kind].p999 - off[kind].p999]
+    verdict.demand(max <= MAX_ABOVE_MS, `${kind}: max ${ms(max)} above merges off (at most ${MAX_ABOVE_MS} ms)`)
+    verdict.demand(p999 <= P999_ABOVE_MS, `${kind}: p99.9 ${ms(p999)} above merges off (at most ${P999_ABOVE_MS} ms)`)
+    verdict.demand(on[kind].errors === 0 && on[kind].unanswered < 5, `${kind}: every probe was answered well`)
+  }
+})
+for (const dir of dirs) rmSync(dir, { recursive: true, force: true })
+verdict.finish()
+
+async function overwrite(what: string, args: readonly string[]): Promise<Outcome> {
+  const dir = mkdtempSync(join(tmpdir(), 'casky-overwrite-'))
+  dirs.push(dir)
+  const server = await startServer('casky', { dir, args })
+  await loadKeys({ port: server.port, count: keys, valueBytes: VALUE_BYTES })
+  const before = directoryBytes(dir)
+  const disk = watchDisk(dir)
+  const probes = [await startProbe(server.port, 'ping'), await startProbe(server.port, 'get', keys)] as const
+  const begun = performance.now()
+  for (let time = 0; time < times; time++) {
+    await loadKeys({ port: server.port, count: keys, valueBytes: VALUE_BYTES, stride: strides[time % strides.length]! })
+  }
+  const overMs = performance.now() - begun
+  const [ping, get] = [await probes[0].stop(), await probes[1].stop()]
+  const { largest, samples } = disk.stop()
+  verdict.figure(`${what}: time, rate`, `${seconds(overMs)}, ${mib((live * times) / (overMs / 1000))}/s`)
+  verdict.figure(`${what}: on disk before, largest (${samples} samples)`, `${mib(before)}, ${mib(largest)}`)
+  verdict.figure(`${what}: 1 kHz PING`, describeProbe(ping))
+  verdict.figure(`${what}: 1 kHz GET`, describeProbe(get))
+  const trouble = await checkKeys(server, keys, VALUE_BYTES, 5000)
+  verdict.demand(trouble === '', `${what}: all keys are there`, trouble)
+  const exit = await server.halt()
+  verdict.demand(exit.code === 0, `${what}: it ends with exit code 0`, server.child.output().slice(-1000))
+  rmSync(dir, { recursive: true, force: true })
+  return { ping, get, largest, overMs }
+}
