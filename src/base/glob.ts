@@ -15,7 +15,7 @@
 
 import type { Slice } from './slice.ts'
 
-/** About 4 ms. What a client may cost everybody else by one key and one pattern. */
+/** What one key and one pattern may cost everybody else: 2 ms where both have a thousand bytes, 20 ms where both have a million. */
 const STEPS = 1_000_000
 
 const STAR = 0x2a
@@ -61,7 +61,7 @@ export function globMatch(pattern: Slice, text: Slice, ignoreCase = false): bool
       const byte = textBytes[t]!
       if (wanted === OPEN) {
         const end = classEnd(patternBytes, p + 1, patternEnd)
-        steps -= end - p
+        steps -= 2 * (end - p) // looked through here and in inClass
         if (inClass(patternBytes, p + 1, end, byte, ignoreCase)) {
           p = end < patternEnd ? end + 1 : end
           t++
