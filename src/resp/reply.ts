@@ -190,17 +190,17 @@ export class ReplyWriter {
     const bytes = this.bytes
     let at = this.length
     bytes[at++] = type
-    if (n >= 0 && n < 10) {
+    if ((n | 0) !== n) {
+      assert(Number.isSafeInteger(n), 'a reply integer beyond 2^53')
+      at += bytes.write(String(n), at, 'latin1')
+    } else if (n >= 0 && n < 10) {
       bytes[at++] = ZERO + n
     } else if (n >= 10 && n < 100) {
       const tens = (n / 10) | 0
       bytes[at++] = ZERO + tens
       bytes[at++] = ZERO + n - tens * 10
-    } else if (n >= -0x7fffffff && n <= 0x7fffffff && (n | 0) === n) {
-      at = writeInt32(bytes, at, n)
     } else {
-      assert(Number.isSafeInteger(n), 'a reply integer beyond 2^53')
-      at += bytes.write(String(n), at, 'latin1')
+      at = writeInt32(bytes, at, n)
     }
     bytes[at++] = CR
     bytes[at++] = LF

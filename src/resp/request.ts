@@ -60,6 +60,9 @@ const PARTIAL = -1
 const NOT_A_NUMBER = -2
 const TOO_LONG = -3
 
+const MAX_INT64 = '9223372036854775807'
+const MIN_INT64 = '9223372036854775808'
+
 const LF = 10
 const CR = 13
 const DOLLAR = 36
@@ -334,7 +337,7 @@ export class RequestDecoder {
       if (digit < 0 || digit > 9) return NOT_A_NUMBER
       value = value * 10 + digit
     }
-    if (value > 2 ** 63) return NOT_A_NUMBER
+    if (digits === 19 && bytes.toString('latin1', first, stop) > (negative ? MIN_INT64 : MAX_INT64)) return NOT_A_NUMBER
     this.number = negative ? -value : value
     return stop + 2
   }
