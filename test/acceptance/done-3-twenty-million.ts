@@ -15,6 +15,7 @@ import { peakResidentBytes, residentBytes } from '../harness/process-stats.ts'
 import { type Kind, type Server, startServer } from '../harness/server.ts'
 import { checkKeys } from './check-keys.ts'
 import { directoryBytes } from './disk.ts'
+import { generatorRate } from './generator.ts'
 import { describeProbe, startProbe } from './probe.ts'
 import { mib, seconds, Verdict } from './verdict.ts'
 
@@ -33,6 +34,10 @@ const verdict = new Verdict(`done 3: ${keys.toLocaleString('en')} keys`)
 const start = (): Promise<Server> =>
   startServer(kind, { dir, readyLimitMs: 300_000, ...(kind === 'redis' ? { args: ['--appendonly', 'yes'] } : {}) })
 
+verdict.figure(
+  'our loader against a server that does nothing',
+  `${Math.round(await generatorRate(VALUE_BYTES))} keys/s`,
+)
 let server = await start()
 await verdict.part('load', async () => {
   const empty = residentBytes(server.child.pid)

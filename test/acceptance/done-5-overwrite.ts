@@ -16,6 +16,7 @@ import { keyOf, loadKeys } from '../harness/loader.ts'
 import { startServer } from '../harness/server.ts'
 import { checkKeys } from './check-keys.ts'
 import { directoryBytes, watchDisk } from './disk.ts'
+import { generatorRate } from './generator.ts'
 import { describeProbe, type Probed, startProbe } from './probe.ts'
 import { mib, ms, seconds, Verdict } from './verdict.ts'
 
@@ -42,8 +43,12 @@ interface Outcome {
 const verdict = new Verdict(`done 5: ${mib(live)} overwritten ${times} times`)
 const dirs: string[] = []
 
+verdict.figure(
+  'our loader against a server that does nothing',
+  `${Math.round(await generatorRate(VALUE_BYTES))} keys/s`,
+)
 await verdict.part('overwriting', async () => {
-  const off = await overwrite('merges off', ['--merge-window', 'never'])
+  const off = await overwrite('merges off', ['--merge-enabled', 'no'])
   const on = await overwrite('merges on', [])
   const ratio = on.largest / live
   verdict.demand(ratio <= MOST, `bytes on disk stay within ${MOST}x of live: ${ratio.toFixed(2)}x`)

@@ -1,5 +1,6 @@
 // Starts a probe (probe-main.ts) beside a server and reads what it measured.
 
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { startChild } from '../harness/child.ts'
 import { ms } from './verdict.ts'
@@ -24,11 +25,15 @@ export interface Probe {
 
 const program = fileURLToPath(new URL('./probe-main.ts', import.meta.url))
 
-/** Probes with PING, or with GET of the first `keys` keys of the loader. */
+/** Probes with PING, or with GET of the first `keys` keys of the loader. Returns when the first is about to be sent. */
 export async function startProbe(port: number, kind: 'ping' | 'get', keys = 0): Promise<Probe> {
   const child = await startChild(process.execPath, ['--import', 'tsx', program, String(port), kind, String(keys)], {
     cwd: fileURLToPath(new URL('.', import.meta.url)),
   })
+  while (!child.stdout().includes('probing')) {
+    if (child.exit !== undefined) throw new Error(`the probe did not start: ${child.output()}`)
+    await pause(5)
+  }
   return {
     stop: async () => {
       child.stdin?.end()

@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module'
 import { describe, expect, it } from 'vitest'
 import { run } from './child.ts'
+import { keyOf, loadedValue, loadKeys } from './loader.ts'
 import { skipWithout } from './programs.ts'
 import { encodeRequest, parseReply, ReplyError, ReplyMap, ReplyPush, show } from './resp.ts'
 import { startServer } from './server.ts'
@@ -92,6 +93,21 @@ describe.skipIf(skipWithout('redis-server'))('a server', () => {
     expect((await connection.reply()).raw.toString()).toBe('+PONG\r\n')
     connection.close()
     expect(await server.stop()).toEqual({ code: 0, signal: null })
+  })
+
+  it('is filled by the loader, in order or scattered, with values that name their keys', async () => {
+    const server = await startServer('redis')
+    await loadKeys({ port: server.port, count: 2500, valueBytes: 20 })
+    const connection = await server.connect()
+    expect(await connection.call('DBSIZE')).toBe(2500)
+    await connection.call('FLUSHALL')
+    await loadKeys({ port: server.port, count: 2500, valueBytes: 20, stride: 7919 })
+    expect(await connection.call('DBSIZE')).toBe(2500)
+    expect(await connection.call('GET', keyOf(2499))).toEqual(bytes(loadedValue(2499, 20)))
+    expect(loadedValue(2499, 20)).toBe('000000002499vvvvvvvv')
+    await connection.call('CONFIG', 'SET', 'requirepass', 'x')
+    await expect(loadKeys({ port: server.port, count: 10, valueBytes: 20 })).rejects.toThrow('refused')
+    await server.stop()
   })
 
   it('that cannot start says why', async () => {

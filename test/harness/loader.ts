@@ -45,9 +45,7 @@ export async function loadKeys(options: LoadOptions): Promise<number> {
   await once(socket, 'connect')
   socket.setNoDelay(true)
   const started = performance.now()
-  const request = Buffer.from(
-    `*3\r\n$3\r\nSET\r\n$${DIGITS + 4}\r\n${keyOf(0)}\r\n$${valueBytes}\r\n${loadedValue(0, valueBytes)}\r\n`,
-  )
+  const request = template(valueBytes)
   const keyAt = request.indexOf('key:') + 4
   const valueAt = request.length - 2 - valueBytes
   const total = options.only ?? count
@@ -82,6 +80,16 @@ export async function loadKeys(options: LoadOptions): Promise<number> {
   socket.removeAllListeners('close')
   socket.destroy()
   return performance.now() - started
+}
+
+function template(valueBytes: number): Buffer {
+  const head = `*3\r\n$3\r\nSET\r\n$${DIGITS + 4}\r\n${keyOf(0)}\r\n`
+  return Buffer.from(`${head}$${valueBytes}\r\n${loadedValue(0, valueBytes)}\r\n`)
+}
+
+/** The length of one request. */
+export function requestBytes(valueBytes: number): number {
+  return template(valueBytes).length
 }
 
 function stamp(block: Buffer, at: number, index: number): void {
