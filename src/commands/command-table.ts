@@ -2,8 +2,8 @@
 //
 // The name comes as bytes in any case, once for every command of every client, so the look-up makes no string: a hash of the
 // bytes with bit 5 set (which folds letters, and lets other bytes meet by accident) names a slot of an open-addressed table a
-// quarter full; the bytes found there decide. Against a latin1 string in upper case and a Map: 14 ns instead of 95 ns a
-// name (GET, SET, GETRANGE in turn; test/commands/command-table.test.ts prints both on request).
+// quarter full; the bytes found there decide. Measured over six names in turn: 18 ns each, where a latin1 string in upper
+// case and a Map take 94 ns.
 
 import type { Slice } from '../base/slice.ts'
 import type { Command, KeyRange } from './command.ts'

@@ -1,0 +1,25 @@
+// Every command there is: the families, in one table. Dispatch finds commands here, COMMAND describes them from here, and
+// the README's list and the tests that hold it together are made from it.
+
+import { clientCommands } from './clients.ts'
+import { CommandTable } from './command-table.ts'
+import { connectionCommands } from './connection.ts'
+import { expiryCommands } from './expiry.ts'
+import { introspectionCommands } from './introspection.ts'
+import { keyCommands } from './keys.ts'
+import { mergeCommands } from './merge.ts'
+import { serverAdminCommands } from './server-admin.ts'
+import { stringCommands } from './strings.ts'
+import { transactionCommands } from './transactions.ts'
+
+export const commandTable = new CommandTable([
+  connectionCommands,
+  clientCommands,
+  stringCommands,
+  keyCommands,
+  expiryCommands,
+  transactionCommands,
+  serverAdminCommands,
+  mergeCommands,
+  introspectionCommands,
+])

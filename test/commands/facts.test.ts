@@ -1,0 +1,89 @@
+// The facts in our rows (arity, flags, keys, categories, since, group) are Redis's: the real server is asked for its own.
+// What differs on purpose stands in DIFFERENCES; a difference that is not there fails, and so does one that is none any more.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Command } from '../../src/commands/command.ts'
+import { categoriesOf, flagNames, keySpecifications } from '../../src/commands/describe.ts'
+import type { RawConnection } from '../harness/connection.ts'
+import { skipWithout } from '../harness/programs.ts'
+import type { Reply } from '../harness/resp.ts'
+import { type Server, startServer } from '../harness/server.ts'
+import { ownCommands } from './fakes.ts'
+
+/** Flags of Redis's that Casky has no meaning for. */
+const FOREIGN_FLAGS = new Set(['no_async_loading', 'allow_busy'])
+
+const DIFFERENCES: Readonly<Record<string, string>> = {
+  RENAME: 'writes the value again, so it needs room: denyoom',
+  MOVE: 'writes the value again, so it needs room: denyoom',
+}
+/** Not in Redis at all. */
+const OURS = new Set(['MERGE'])
+
+const rows = [...ownCommands.byName.values()]
+  .filter((it) => !OURS.has(it.name))
+  .flatMap((it) => [it, ...(it.subcommands?.values() ?? [])])
+
+const text = (value: Reply | undefined): string => (Buffer.isBuffer(value) ? value.toString('latin1') : String(value))
+const texts = (value: Reply | undefined): string[] => (value as Reply[]).map(text)
+
+/** Field of a RESP2 map. */
+function field(map: Reply, name: string): Reply | undefined {
+  const list = map as Reply[]
+  const at = list.findIndex((it, i) => i % 2 === 0 && text(it) === name)
+  return at < 0 ? undefined : list[at + 1]
+}
+
+function ours(command: Command): object {
+  const { keys } = command
+  return {
+    arity: command.arity,
+    flags: flagNames(command),
+    keys: [keys?.first ?? 0, keys?.last ?? 0, keys?.step ?? 0],
+    categories: categoriesOf(command).map((it) => `@${it}`),
+    tips: command.tips ?? [],
+    specifications: keySpecifications(command).map((it) => ({ ...it })),
+    since: command.since,
+    group: command.group,
+  }
+}
+
+async function theirs(connection: RawConnection, name: string): Promise<object> {
+  const info = (await connection.call('COMMAND', 'INFO', name)) as Reply[][]
+  const docs = (await connection.call('COMMAND', 'DOCS', name)) as Reply[]
+  const row = info[0]!
+  return {
+    arity: row[1],
+    flags: texts(row[2]).filter((it) => !FOREIGN_FLAGS.has(it)),
+    keys: [row[3], row[4], row[5]],
+    categories: texts(row[6]),
+    tips: texts(row[7]),
+    specifications: (row[8] as Reply[]).map((it) => ({
+      access: texts(field(it, 'flags')),
+      index: field(field(field(it, 'begin_search')!, 'spec')!, 'index'),
+      lastKey: field(field(field(it, 'find_keys')!, 'spec')!, 'lastkey'),
+      step: field(field(field(it, 'find_keys')!, 'spec')!, 'keystep'),
+    })),
+    since: text(field(docs[1]!, 'since')),
+    group: text(field(docs[1]!, 'group')),
+  }
+}
+
+describe.skipIf(skipWithout('redis-server'))('rows against a real redis-server', () => {
+  let server: Server
+  let connection: RawConnection
+  beforeAll(async () => {
+    server = await startServer('redis')
+    connection = await server.connect()
+  })
+  afterAll(async () => {
+    connection?.close()
+    await server?.stop()
+  })
+
+  it.each(rows.map((it) => [it.name, it] as const))('%s', async (name, command) => {
+    const redis = await theirs(connection, name.toLowerCase())
+    if (name in DIFFERENCES) expect(ours(command)).not.toEqual(redis)
+    else expect(ours(command)).toEqual(redis)
+  })
+})
