@@ -2,10 +2,11 @@
 // and again over one directory, with tiny segments and merges all the time, so that rotation, hints and merges are
 // mostly under way when the server dies.
 //
-// After each check one encore, by turns of chance: a second restart gives the same answers; with the hints removed, the
-// same; after MERGE WAIT and a restart, the same; killed while starting, the same.
+// After each check one encore, by chance: a second kill and start gives the same answers; so does a clean restart; with
+// the caches (hints, keydir image) removed or cut short, the same; killed while starting, the same; after MERGE WAIT and
+// a restart, the same.
 
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
@@ -183,25 +184,31 @@ async function scanAll(connection: RawConnection): Promise<string[]> {
   return [...keys]
 }
 
+const ways = [
+  'a second kill',
+  'a clean restart',
+  'a kill while starting',
+  'a kill and no caches',
+  'a kill and caches cut short',
+  'a clean stop and no caches',
+  'a clean stop and caches cut short',
+  'a merge',
+] as const
+
 /** One more restart, in one of several ways; whatever the way, the answers are the same. */
 async function encore(run: Run, server: Server): Promise<Server> {
-  const ways = ['second kill', 'clean restart', 'no hints', 'killed while starting', 'merge']
-  const way = run.random.pick(run.kind === 'casky' ? ways : ways.slice(0, 4))
-  if (way === 'merge') {
-    const connection = await server.connect({ replyLimitMs: 60_000 })
-    const reply = await connection.call('MERGE', 'WAIT')
-    connection.close()
-    if (typeof reply !== 'number') run.problems.push(`MERGE WAIT was answered ${show(reply)}`)
-    await check(run, server, 'after MERGE WAIT')
-  }
-  if (way === 'clean restart') {
+  const way = run.random.pick(run.kind === 'casky' ? ways : ways.slice(0, 3))
+  if (way === 'a merge') await merge(run, server)
+  if (way.startsWith('a clean')) {
     const exit = await server.halt()
     if (exit.code !== 0) run.problems.push(`SIGTERM ended with ${JSON.stringify(exit)}: ${server.child.output()}`)
   } else {
     await server.crash()
   }
-  if (way === 'no hints') removeHints(run.dir)
-  if (way === 'killed while starting') {
+  if (way.endsWith('no caches')) forEachCache(run.dir, (path) => rmSync(path))
+  if (way.endsWith('cut short'))
+    forEachCache(run.dir, (path) => truncateSync(path, Math.floor(statSync(path).size / 2)))
+  if (way === 'a kill while starting') {
     const starting = await launch(run.kind, await freePort(), run.dir, { args: run.args })
     await after(run.random.between(0, 250))
     starting.kill('SIGKILL')
@@ -212,8 +219,17 @@ async function encore(run: Run, server: Server): Promise<Server> {
   return again
 }
 
-function removeHints(dir: string): void {
+async function merge(run: Run, server: Server): Promise<void> {
+  const connection = await server.connect({ replyLimitMs: 60_000 })
+  const reply = await connection.call('MERGE', 'WAIT')
+  connection.close()
+  if (typeof reply !== 'number') run.problems.push(`MERGE WAIT was answered ${show(reply)}`)
+  await check(run, server, 'after MERGE WAIT')
+}
+
+/** Hints and keydir image: everything in them can be had from the data. */
+function forEachCache(dir: string, change: (path: string) => void): void {
   for (const entry of readdirSync(dir, { recursive: true, withFileTypes: true })) {
-    if (entry.isFile() && entry.name.endsWith('.hint')) rmSync(join(entry.parentPath, entry.name))
+    if (entry.isFile() && /\.(hint|image)$/.test(entry.name)) change(join(entry.parentPath, entry.name))
   }
 }

@@ -48,6 +48,8 @@ GET k
 [raw 1] "*-10\r\n*1\r\n$4\r\nPING\r\n"
 [raw 1] "*1\r\n$0\r\n\r\n"
 [raw 2] "*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nping\r\n"
+[raw 3] "PING\r\n*1\r\n$4\r\nPING\r\nPING\r\n"
+[raw 2] "*1\n$4\r\nPING\r\nPING\r\n"
 
 # an array whose length is no number
 [raw closed] "*x\r\n"

@@ -38,6 +38,22 @@ STRLEN k
 SET {k*1024} v
 GET {k*1024}
 
+# a key of a megabyte, and one byte more
+SET {k*1048576} v
+GET {k*1048576}
+DEL {k*1048576}
+SET {k*1048577} v
+GET {k*1048577}
+EXISTS {k*1048577}
+APPEND {k*1048577} v
+INCR {k*1048577}
+MSET a 1 {k*1048577} v
+EXISTS a
+SET a 1
+RENAME a {k*1048577}
+COPY a {k*1048577}
+EXISTS a
+
 # SET NX and XX
 SET k 1 NX
 SET k 2 NX
