@@ -14,7 +14,7 @@ test.each([
   ['data is never written', 'write', /\.data$/],
 ] as const)('condemned: %s', (_, sabotaged, names) => {
   const run = (): unknown =>
-    powerCuts({ count: CUTS, seed: 1, sabotage: (call, name) => call === sabotaged && names.test(name) })
+    powerCuts({ count: CUTS, seed: 1, mischief: { sabotage: (call, name) => call === sabotaged && names.test(name) } })
   expect(run).toThrow('replay: CASKY_TEST_SEED')
 })
 
@@ -25,5 +25,5 @@ test.each([
   ['rename', /\.hint/],
 ] as const)('acquitted: the %s of hints does nothing', (sabotaged, names) => {
   const sabotage = (call: string, name: string): boolean => call === sabotaged && names.test(name)
-  expect(powerCuts({ count: 100, seed: 5_000_000, sabotage }).cuts).toBeGreaterThanOrEqual(100)
+  expect(powerCuts({ count: 100, seed: 5_000_000, mischief: { sabotage } }).cuts).toBeGreaterThanOrEqual(100)
 })

@@ -15,7 +15,7 @@
 
 import type { Appendfsync, EngineSettings } from '../../src/engine/engine.ts'
 import { SimulatedDisk } from './disk.ts'
-import type { CallKind } from './faults.ts'
+import type { CallKind, FaultKind } from './faults.ts'
 import { difference, emptyState, Model, type Moment, type State, sameState } from './model.ts'
 import { Random } from './random.ts'
 import { Scheduler } from './scheduler.ts'
@@ -27,11 +27,24 @@ export interface PowerCutOptions {
   readonly count: number
   /** First seed; the runs take this and those that follow. */
   readonly seed: number
-  /** These calls of the disk pretend to succeed: for tests of the judge. */
-  readonly sabotage?: Sabotage
+  readonly mischief?: Mischief
 }
 
-type Sabotage = (call: CallKind, name: string) => boolean
+/** What a test does to a run on top of what its seed does. */
+export interface Mischief {
+  /** These calls of the disk pretend to succeed: for tests of the judge. */
+  readonly sabotage?: (call: CallKind, name: string) => boolean
+  /** One fault, where otherwise the seed would choose; null: none at all. */
+  readonly fault?: ChosenFault | null
+}
+
+export interface ChosenFault {
+  /** During the work of the clients, or during the start after each crash. */
+  readonly when: 'work' | 'start'
+  readonly at: number
+  readonly kind: FaultKind
+  readonly forever: boolean
+}
 
 export interface PowerCutReport {
   cuts: number
@@ -39,7 +52,11 @@ export interface PowerCutReport {
   opens: number
   operations: number
   merges: number
-  failedWrites: number
+  /** Lives in which a fault was met. */
+  faults: number
+  /** Calls of the disk while clients worked, and in the longest start. */
+  workCalls: number
+  startCalls: number
 }
 
 const newReport = (): PowerCutReport => ({
@@ -48,7 +65,9 @@ const newReport = (): PowerCutReport => ({
   opens: 0,
   operations: 0,
   merges: 0,
-  failedWrites: 0,
+  faults: 0,
+  workCalls: 0,
+  startCalls: 0,
 })
 
 const DATABASES = 3
@@ -60,20 +79,20 @@ export function powerCuts(options: PowerCutOptions): PowerCutReport {
   for (let seed = options.seed; report.cuts < options.count; seed++) {
     report.runs++
     try {
-      new Run(seed, report, options.sabotage ?? null, null).go()
+      new Run(seed, report, options.mischief ?? {}, null).go()
     } catch (error) {
-      throw new Error(replay(seed, error as Error, options.sabotage ?? null))
+      throw new Error(replay(seed, error as Error, options.mischief ?? {}))
     }
   }
   return report
 }
 
 /** Runs one seed again with a trace, and says what happened. */
-export function replay(seed: number, first: Error | null, sabotage: Sabotage | null): string {
+export function replay(seed: number, first: Error | null, mischief: Mischief): string {
   const lines: string[] = []
   let again: Error | null = null
   try {
-    new Run(seed, newReport(), sabotage, (line) => lines.push(line)).go()
+    new Run(seed, newReport(), mischief, (line) => lines.push(line)).go()
   } catch (error) {
     again = error as Error
   }
@@ -89,13 +108,13 @@ class Run {
   readonly #seed: number
   readonly #random: Random
   readonly #report: PowerCutReport
-  readonly #sabotage: Sabotage | null
+  readonly #mischief: Mischief
   readonly #trace: Trace | null
   readonly #settings: EngineSettings
   readonly #sectorBytes: number
 
-  constructor(seed: number, report: PowerCutReport, sabotage: Sabotage | null, trace: Trace | null) {
-    this.#sabotage = sabotage
+  constructor(seed: number, report: PowerCutReport, mischief: Mischief, trace: Trace | null) {
+    this.#mischief = mischief
     this.#seed = seed
     this.#random = new Random(seed)
     this.#report = report
@@ -117,6 +136,17 @@ class Run {
     }
   }
 
+  /** The fault of a life or a start, or null. */
+  #fault(when: 'work' | 'start'): Omit<ChosenFault, 'when'> | null {
+    const { fault } = this.#mischief
+    if (fault !== undefined) return fault?.when === when ? fault : null
+    const random = this.#random
+    if (!random.chance(0.25)) return null
+    const kind = random.pick(['EIO', 'ENOSPC', 'EMFILE', 'short'] as const)
+    const forever = when === 'work' && random.chance(0.3)
+    return { at: random.between(1, when === 'work' ? 150 : 60), kind, forever }
+  }
+
   #scheduler(): Scheduler {
     const scheduler = new Scheduler(this.#random.bits())
     scheduler.slowKind = this.#random.pick([null, null, 'sync', 'write', 'syncDirectory', 'rename', 'unlink', 'read'])
@@ -124,10 +154,10 @@ class Run {
   }
 
   /** One process: opened, worked, crashed on the way and at the end. Gives what its last crash left, and the state in that. */
-  #live(before: SimulatedDisk, state: State): [SimulatedDisk, State] {
+  #live(from: SimulatedDisk, state: State): [SimulatedDisk, State] {
     const random = this.#random
     const scheduler = this.#scheduler()
-    const disk = before.crash(random.bits(), scheduler) // nothing is pending: a copy
+    const disk = from.crash(random.bits(), scheduler) // nothing is pending: a copy
     const world = this.#open(disk, scheduler, 'opening a generation')
     const engine = world.engine!
     const found = world.dump(DATABASES)
@@ -137,12 +167,11 @@ class Run {
     const model = new Model(engine.appended, state)
     const proof = new Proof(world)
     world.clock.originMs = WORKLOAD_MS
-    if (random.chance(0.25)) {
-      const kind = random.pick(['EIO', 'ENOSPC', 'EMFILE', 'short'] as const)
-      const k = random.between(1, 150)
-      const forever = random.chance(0.3)
-      this.#trace?.(`fault: ${kind} at call ${k} from now${forever ? ', for ever' : ''}`)
-      disk.failAt(k, kind, { forever })
+    const before = disk.faults.calls
+    const fault = this.#fault('work')
+    if (fault !== null) {
+      this.#trace?.(`fault: ${fault.kind} at call ${fault.at} from now${fault.forever ? ', for ever' : ''}`)
+      disk.failAt(fault.at, fault.kind, { forever: fault.forever })
     }
     const workload = new Workload(world, model, random, () => disk.faults.fired > 0, this.#trace)
     const budget = random.between(10, 60)
@@ -170,12 +199,14 @@ class Run {
     last = this.#crash(world, model, proof)
     this.#report.operations += workload.operations
     this.#report.merges += engine.merge.status().merges
-    if (disk.faults.fired > 0) this.#report.failedWrites++
+    this.#report.workCalls += disk.faults.calls - before
+    if (disk.faults.fired > 0) this.#report.faults++
     return last
   }
 
   #world(disk: SimulatedDisk, scheduler: Scheduler): World {
-    if (this.#sabotage !== null) disk.faults.lieAbout(this.#sabotage)
+    const { sabotage } = this.#mischief
+    if (sabotage !== undefined) disk.faults.lieAbout(sabotage)
     this.#report.opens++
     return new World(scheduler, disk, this.#trace)
   }
@@ -199,7 +230,8 @@ class Run {
     this.#trace?.(`--- ${power ? 'power cut' : 'process crash'}, proven ${proven}, appended ${world.engine!.appended}`)
     let disk = power ? world.disk.crash(seed, scheduler) : world.disk.processCrash(seed, scheduler)
     let bound = proven
-    for (let times = random.pick([0, 0, 1, 2]); times > 0; times--) {
+    const starts = this.#mischief.fault === undefined ? random.pick([0, 0, 1, 2]) : 1
+    for (let times = starts; times > 0; times--) {
       disk = this.#crashWhileOpening(disk)
       bound = afterPower
     }
@@ -235,7 +267,9 @@ class Run {
       done = true
       if (error !== null && copy.faults.fired === 0) throw new Violation(`opening after the crash: ${error.message}`)
     })
-    for (let steps = random.between(1, 120); steps > 0 && !done; steps--) world.step()
+    const steps = this.#mischief.fault === undefined ? random.between(1, 120) : Number.POSITIVE_INFINITY
+    for (let step = 0; step < steps && !done; step++) world.step()
+    this.#report.startCalls = Math.max(this.#report.startCalls, copy.faults.calls)
     this.#trace?.(`--- crash while opening${done ? ', just when it was done' : ''}`)
     const power = random.chance(0.75)
     return power ? copy.crash(random.bits(), this.#scheduler()) : copy.processCrash(random.bits(), this.#scheduler())
@@ -284,6 +318,23 @@ class Run {
   }
 }
 
+/**
+ * Runs one seed once for each call that its disk gets, while clients work and while it starts after each crash, and fails that call. Takes
+ * every `stride`-th call. Throws as powerCuts does; returns how many calls were failed.
+ */
+export function everyCallFails(seed: number, kind: FaultKind, forever: boolean, stride: number): number {
+  const calls = powerCuts({ count: 1, seed, mischief: { fault: null } })
+  let failed = 0
+  for (const when of ['work', 'start'] as const) {
+    const last = when === 'work' ? calls.workCalls : calls.startCalls
+    for (let at = 1 + (failed % stride); at <= last; at += stride) {
+      powerCuts({ count: 1, seed, mischief: { fault: { when, at, kind, forever } } })
+      failed++
+    }
+  }
+  return failed
+}
+
 /** What must survive, as the run goes on. */
 class Proof {
   readonly #world: World
@@ -291,12 +342,15 @@ class Proof {
   #released: { stamp: number; sequence: number }[] = []
   #last: number
   #always: number
+  /** Mode `always` all the time. A switch to it takes effect after some sync, which cannot be seen from here. */
+  #wasAlways: boolean
   #durable: number
 
   constructor(world: World) {
     this.#world = world
     this.#last = world.engine!.released
     this.#always = this.#last
+    this.#wasAlways = world.engine!.settings.appendfsync === 'always'
     this.#durable = this.#last
   }
 
@@ -309,7 +363,8 @@ class Proof {
     if (released === this.#last) return
     this.#last = released
     this.#released.push({ stamp: this.#world.disk.stamp, sequence: released })
-    if (engine.settings.appendfsync === 'always') this.#always = released
+    if (engine.settings.appendfsync !== 'always') this.#wasAlways = false
+    if (this.#wasAlways) this.#always = released
   }
 
   /** The newest sequence that a power cut at this instant must leave. */

@@ -79,7 +79,7 @@ export class World {
         lock: null,
         settings: { ...settings },
         databases,
-        background: inlineBackground(disk),
+        background: inlineBackground(disk, clock),
         onCorruption: 'refuse',
         random: () => scheduler.random.next(),
         synchronousIo: false,
