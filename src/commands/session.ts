@@ -40,7 +40,8 @@ export interface Session {
   authenticated: boolean
   noEvict: boolean
   noTouch: boolean
-  replyMode: 'on' | 'off' | 'skip'
+  /** CLIENT REPLY. SKIP sets 'skip-next' and says nothing; dispatch makes it 'skip' for the next command, then 'on'. */
+  replyMode: 'on' | 'off' | 'skip-next' | 'skip'
   /** null outside MULTI. */
   transaction: Transaction | null
   watched: WatchedKey[]
@@ -49,12 +50,18 @@ export interface Session {
   /** QUIT, and CLIENT KILL of oneself: close when the replies have left. */
   closeAfterReply: boolean
   readonly now: number // ms, the engine's now
+  /** EXEC: runs a queued command, which appends its reply here and is counted like any other. */
+  call(command: Command, args: Args): void
+  /** True while EXEC runs its queue: `stepwise` then works in one go. */
+  isExecuting: boolean
   /** One line of CLIENT LIST / INFO. */
   describe(): string
 }
 
 export interface Transaction {
   readonly queue: { command: Command; args: Args }[]
+  /** Flags of all queued commands together: EXEC is judged by them. */
+  flags: number
   /** Bytes copied into the queue; counts against client-query-buffer-limit. */
   bytes: number
   /** A command was refused while queueing: EXEC answers EXECABORT. */
@@ -62,8 +69,9 @@ export interface Transaction {
 }
 
 export interface WatchedKey {
-  readonly database: number // physical id
+  readonly database: number // logical
   readonly key: string // latin1
+  readonly expiry: number // absolute ms when it was watched, 0 none
 }
 
 export interface ClientFilter {

@@ -1,0 +1,158 @@
+#!/usr/bin/env node
+// Casky's composition root: configuration -> log -> server -> engine -> signals -> exit code. It wires and decides nothing.
+//
+// The server listens before the store is loaded, and answers LOADING until then; `Ready to accept connections` is logged when
+// everything is served. The first word of the command line may be a name of the program, so that images and tools which start
+// `redis-server ...` start Casky.
+
+import { lstatSync, readFileSync, unlinkSync } from 'node:fs'
+import { systemClock } from './base/clock.ts'
+import { CASKY_VERSION } from './base/version.ts'
+import { commandTable } from './commands/table.ts'
+import type { Config } from './config/config.ts'
+import { systemFiles } from './config/files.ts'
+import { loadConfig } from './config/load.ts'
+import { type Engine, GATE_LOADING } from './engine/engine.ts'
+import { openEngine } from './engine/open.ts'
+import { createLogger, type Log } from './observability/log.ts'
+import { engineSettings, followSettings } from './server/engine-settings.ts'
+import { ListenError, Listener } from './server/listener.ts'
+import { Server } from './server/server.ts'
+import { Shutdown } from './server/shutdown.ts'
+
+const PROGRAM_NAMES = new Set(['redis-server', 'casky', 'casky-server'])
+/** A store that cannot even commit must not keep a broken process alive. */
+const LAST_COMMIT_MS = 2000
+/** The thread pool as libuv makes it when nobody says otherwise. */
+const DEFAULT_POOL_THREADS = 4
+
+const words = process.argv.slice(2)
+const argv = PROGRAM_NAMES.has(words[0] ?? '') ? words.slice(1) : words
+const loaded = loadConfig({ argv, env: process.env, cwd: process.cwd(), files: systemFiles })
+if ('exit' in loaded) {
+  process.stdout.write(loaded.stdout)
+  process.stderr.write(loaded.stderr)
+  process.exitCode = loaded.exit
+} else {
+  await start(loaded.config)
+}
+
+async function start(config: Config): Promise<void> {
+  const log = openLog(config)
+  const { logger } = log
+  const exit = (code: number): void => {
+    log.flush()
+    process.exit(code)
+  }
+  logger.notice(`Casky ${CASKY_VERSION} is starting, Node ${process.versions.node}, pid ${process.pid}`)
+
+  let shutdown: Shutdown | null = null
+  const server = new Server({
+    config,
+    table: commandTable,
+    clock: systemClock,
+    logger,
+    descriptorLimit: descriptorLimit(),
+    onShutdown: () => shutdown?.begin(),
+    onAbortShutdown: () => false, // what has begun cannot be taken back
+  })
+  const listener = new Listener({
+    port: config.get('port'),
+    bind: config.get('bind'),
+    backlog: config.get('tcp-backlog'),
+    unixSocket: config.get('unixsocket'),
+    unixSocketMode: config.get('unixsocketperm'),
+    removeStaleSocket,
+    logger,
+    onConnection: server.accept,
+  })
+  try {
+    await listener.open()
+  } catch (error) {
+    if (!(error instanceof ListenError)) throw error
+    logger.warning(error.message)
+    exit(1)
+  }
+
+  const engine = openEngine(
+    {
+      directory: config.get('dir'),
+      clock: systemClock,
+      logger,
+      settings: engineSettings(config),
+      databases: config.get('databases'),
+      onCorruption: config.get('on-corruption'),
+      unsafeNoLock: config.get('unsafe-no-lock'),
+      coldReads: Math.max(1, poolThreads() - 2),
+      synchronousIo: true,
+    },
+    server.events,
+    (error) => {
+      if (error === null) {
+        logger.notice('Ready to accept connections')
+        return
+      }
+      logger.warning(`Cannot open the store: ${error.message}`)
+      exit(1)
+    },
+  )
+  server.serve(engine)
+  followSettings(config, engine)
+  const timeoutSeconds = (): number => config.get('shutdown-timeout')
+  config.onChange(['shutdown-timeout'], () => null) // asked for when it is needed
+  shutdown = new Shutdown({ clock: systemClock, logger, listener, server, engine, timeoutSeconds, exit })
+  followSignals(shutdown)
+  dieAfterBugs(log, engine, exit)
+}
+
+function openLog(config: Config): Log {
+  const options = { format: config.get('log-format'), level: config.get('loglevel'), file: config.get('logfile') }
+  try {
+    const log = createLogger({ ...options, pid: process.pid, open: systemFiles.openAppend }, systemClock)
+    config.onChange(['loglevel'], () => {
+      log.setLevel(config.get('loglevel'))
+      return null
+    })
+    return log
+  } catch (error) {
+    process.stderr.write(`Can't open the log file: ${(error as Error).message}\n`)
+    process.exit(1)
+  }
+}
+
+/** As pid 1 the kernel delivers only signals that somebody listens for. */
+function followSignals(shutdown: Shutdown): void {
+  process.on('SIGTERM', () => shutdown.signal('SIGTERM'))
+  process.on('SIGINT', () => shutdown.signal('SIGINT'))
+  process.on('SIGHUP', () => {})
+  process.on('SIGPIPE', () => {})
+  process.on('SIGUSR1', () => {}) // else Node opens its inspector
+}
+
+function dieAfterBugs(log: Log, engine: Engine, exit: (code: number) => void): void {
+  let isDying = false
+  process.on('uncaughtException', (error) => {
+    log.logger.warning(`Bug, exiting: ${error.stack ?? error}`)
+    if (isDying || (engine.gate & GATE_LOADING) !== 0) return exit(1)
+    isDying = true
+    systemClock.after(LAST_COMMIT_MS, () => exit(1))
+    engine.close(() => exit(1))
+  })
+}
+
+function removeStaleSocket(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) unlinkSync(path)
+}
+
+/** How many files this process may have open, 0 where the system does not say. */
+function descriptorLimit(): number {
+  try {
+    return Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1] ?? 0)
+  } catch {
+    return 0
+  }
+}
+
+function poolThreads(): number {
+  return Number(process.env['UV_THREADPOOL_SIZE'] ?? DEFAULT_POOL_THREADS) || DEFAULT_POOL_THREADS
+}

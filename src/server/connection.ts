@@ -1,0 +1,547 @@
+// One client: what it is (Session), and the one loop that decides what happens next.
+//
+// `run` owns all control flow: it takes commands from the decoder until there are no more, or until something blocks. Whatever
+// happens elsewhere (bytes arrive, a value is read, the store goes on, a write comes through) only changes `blocked` and asks the
+// tick for another turn; nobody else executes commands. So commands of one connection run in order, one at a time, always.
+//
+//   blocked by   PARKED    a command waits for the store or for values (parking.ts)
+//                HELD      a handler waits for something outside (MERGE WAIT, SAVE)
+//                STEPPING  a handler works in steps over many ticks (KEYS)
+//                FULL      the client does not read its replies, or too many values are being read for it
+//                CLOSING   nothing more is read; closes when the replies have left
+//
+// While it is blocked, what has been received is kept, and reading stops with the next packet: TCP then slows the client down.
+//
+// Bytes arrive in the buffer that all connections share (adopt.ts), so before `receive` returns, what is left of them is copied.
+
+import type { Socket } from 'node:net'
+import { assert } from '../base/assert.ts'
+import type { Slice } from '../base/slice.ts'
+import type { Command } from '../commands/command.ts'
+import type { ReplySlot, Session, Transaction, WatchedKey } from '../commands/session.ts'
+import type { Engine } from '../engine/engine.ts'
+import type { Args } from '../resp/args.ts'
+import type { ReplyWriter } from '../resp/reply.ts'
+import { INVALID, MORE, RequestDecoder } from '../resp/request.ts'
+import type { Adopted } from './adopt.ts'
+import { GATE_MULTI, GATE_PREPARE, GATE_UNAUTHENTICATED } from './gates.ts'
+import { Output } from './output.ts'
+import { Bringing, type Parked } from './parking.ts'
+import type { Server } from './server.ts'
+import type { Row } from './statistics.ts'
+import type { Ticking } from './tick.ts'
+
+const PARKED = 1
+const HELD = 2
+const STEPPING = 4
+const FULL = 8
+const CLOSING = 16
+
+/** Arguments and KiB of replies that a turn may take before it looks at the clock: about a quarter of a millisecond. */
+const TURN_COST = 512
+/** Replies beyond this stay unsaid until the client has read some. */
+const PAUSE_BYTES = 1024 * 1024
+/** Values being read for one client at a time. */
+const MAX_HOLES = 1024
+
+export interface Peer {
+  /** As CLIENT LIST shows it: 127.0.0.1:6379, [::1]:6379, or the path of a unix socket with :0. */
+  readonly address: string
+  readonly localAddress: string
+  readonly isUnix: boolean
+  readonly descriptor: number
+}
+
+export class Connection implements Session, Ticking {
+  readonly id: number
+  readonly engine: Engine
+  readonly server: Server
+  readonly peer: Peer
+  readonly output: Output
+  readonly reply: ReplyWriter
+  readonly bringing: Bringing
+  readonly connectedAt: number // ms
+  database: number
+  name: string
+  libName: string
+  libVersion: string
+  noEvict: boolean
+  noTouch: boolean
+  replyMode: Session['replyMode']
+  watched: WatchedKey[]
+  watchBroken: boolean
+  closeAfterReply: boolean
+  /** EXEC is running: its commands run in one go. */
+  isExecuting: boolean
+  /** Connection-level gates: see gates.ts. */
+  closedGates: number
+  lastInteraction: number // ms
+  overSoftLimitSince: number // ms, 0: it is not
+  isClosed: boolean
+  isDirty: boolean
+  isQueued: boolean
+  private readonly decoder: RequestDecoder
+  private readonly socket: Socket
+  private isAuthenticated: boolean
+  private currentTransaction: Transaction | null
+  private blocked: number
+  private isReadingStopped: boolean
+  private hasInputEnded: boolean
+  private hasInput: boolean // the decoder may hold whole commands
+  private isRunning: boolean
+  private parked: Parked | null
+  private step: (() => boolean) | null
+  private lastCommand: Command | null
+  // The reply under way.
+  private replyRow: Row | null
+  private replyPosition: number
+  private replyStamp: number
+  private replyModeBefore: string
+
+  constructor(server: Server, id: number, adopted: Adopted, peer: Peer, authenticated: boolean) {
+    const now = server.clock.now()
+    this.id = id
+    this.engine = server.engine
+    this.server = server
+    this.peer = peer
+    this.output = new Output(this, adopted.socket, server.buffers)
+    this.reply = this.output.writer
+    this.bringing = new Bringing(server.engine)
+    this.connectedAt = now
+    this.database = 0
+    this.name = ''
+    this.libName = ''
+    this.libVersion = ''
+    this.noEvict = false
+    this.noTouch = false
+    this.replyMode = 'on'
+    this.watched = []
+    this.watchBroken = false
+    this.closeAfterReply = false
+    this.isExecuting = false
+    this.closedGates = GATE_PREPARE
+    this.lastInteraction = now
+    this.overSoftLimitSince = 0
+    this.isClosed = false
+    this.isDirty = false
+    this.isQueued = false
+    this.decoder = new RequestDecoder(server.decoderLimits, authenticated)
+    this.socket = adopted.socket
+    this.isAuthenticated = authenticated
+    this.currentTransaction = null
+    this.blocked = 0
+    this.isReadingStopped = false
+    this.hasInputEnded = false
+    this.hasInput = false
+    this.isRunning = false
+    this.parked = null
+    this.step = null
+    this.lastCommand = null
+    this.replyRow = null
+    this.replyPosition = 0
+    this.replyStamp = 0
+    this.replyModeBefore = 'on'
+    this.authenticated = authenticated
+  }
+
+  // --- bytes
+
+  /** bytes[0..length) have arrived; they are ours until this returns. False: stop reading. */
+  receive(bytes: Buffer, length: number): boolean {
+    if (this.isClosed || (this.blocked & CLOSING) !== 0) return false
+    this.server.statistics.inputBytes += length
+    this.server.tick.begin()
+    this.lastInteraction = this.engine.now
+    this.decoder.feed(bytes, 0, length)
+    this.hasInput = true
+    if (this.blocked === 0 && !this.isQueued) this.run()
+    if (this.isClosed) return false
+    this.decoder.keep()
+    // A full buffer means that more is waiting, and reading on now would take this turn's time from the others.
+    if (this.blocked === 0 && !this.hasInput && length < bytes.length) return true
+    this.isReadingStopped = true
+    if (this.blocked === 0) this.server.tick.again(this)
+    return false
+  }
+
+  /** The client has said all it will say; its replies are still owed. */
+  endInput(): void {
+    this.hasInputEnded = true
+    if (this.blocked === 0 && !this.hasInput) this.closeWhenSaid()
+  }
+
+  private run(): void {
+    if (this.isRunning) return
+    this.isRunning = true
+    const { decoder, output } = this
+    const { dispatch, tick } = this.server
+    let budget = TURN_COST
+    while (this.blocked === 0) {
+      if (budget <= 0) {
+        if (tick.isLate) break
+        budget = TURN_COST
+      }
+      const state = decoder.next()
+      if (state === MORE) {
+        this.hasInput = false
+        break
+      }
+      if (state === INVALID) {
+        this.breakOff()
+        break
+      }
+      const before = this.reply.length
+      dispatch.execute(this, decoder.args)
+      if (this.closeAfterReply) this.closeWhenSaid()
+      budget -= decoder.args.count + ((this.reply.length - before) >> 10)
+      if (output.pendingBytes > PAUSE_BYTES || output.openHoles > MAX_HOLES) this.blocked |= FULL
+    }
+    this.isRunning = false
+    tick.dirty(this)
+    if (this.hasInput && this.blocked === 0) tick.again(this)
+    else if (this.hasInputEnded && !this.hasInput && this.blocked === 0) this.closeWhenSaid()
+  }
+
+  /** The tick gives this connection time: goes on with whatever was interrupted. */
+  turn(): void {
+    if (this.isClosed) return
+    if (this.step !== null) this.takeStep()
+    if (this.replyRow !== null && (this.blocked & (HELD | STEPPING)) === 0) this.closeReply()
+    const { parked } = this
+    if (parked !== null && (this.blocked & PARKED) === 0) {
+      this.parked = null
+      this.server.dispatch.retry(this, parked.row, parked.args, parked.error)
+      if (this.closeAfterReply) this.closeWhenSaid()
+      this.server.tick.dirty(this)
+    }
+    if (this.blocked === 0 && this.hasInput) this.run()
+    if (this.blocked === 0 && !this.hasInput) {
+      if (this.hasInputEnded) this.closeWhenSaid()
+      this.readOn()
+    }
+  }
+
+  /** Sends what may leave, and draws the conclusions. */
+  send(): void {
+    if (this.isClosed) return
+    const { output } = this
+    const sent = output.sentBytes
+    output.send(this.engine.released)
+    this.server.statistics.outputBytes += output.sentBytes - sent
+    if ((this.blocked & CLOSING) !== 0 && output.idle && (this.blocked & ~(CLOSING | FULL)) === 0) {
+      this.finish()
+      return
+    }
+    const pending = output.pendingBytes
+    const { hardBytes, softBytes } = this.server.outputLimit
+    if (hardBytes > 0 && pending > hardBytes) {
+      this.closeForOutputLimit(pending)
+      return
+    }
+    if (softBytes === 0 || pending <= softBytes) this.overSoftLimitSince = 0
+    else if (this.overSoftLimitSince === 0) this.overSoftLimitSince = this.engine.now
+    if ((this.blocked & FULL) !== 0) {
+      // With a limit, a client that does not read fills up to it and is dropped; without one it has to wait here.
+      const mayFill = hardBytes > 0 || softBytes > 0
+      if ((pending > PAUSE_BYTES && !mayFill) || output.openHoles > MAX_HOLES) return
+      this.blocked &= ~FULL
+      this.server.tick.again(this)
+    }
+  }
+
+  onSendable(): void {
+    this.lastInteraction = this.engine.now
+    this.server.tick.dirty(this)
+  }
+
+  /** Waits for something of ours, so it is not idle. */
+  get isWaiting(): boolean {
+    return (this.blocked & (PARKED | HELD | STEPPING)) !== 0
+  }
+
+  get waitsForRelease(): boolean {
+    return !this.isClosed && this.output.waitsForRelease
+  }
+
+  // --- what a handler may ask for
+
+  slot(): ReplySlot {
+    return this.output.slot()
+  }
+
+  stepwise(step: () => boolean): void {
+    if (this.isExecuting) {
+      while (!step()) {}
+      return
+    }
+    assert(this.step === null, 'a handler is stepwise twice')
+    this.blocked |= STEPPING
+    this.step = step
+    this.output.open()
+    this.server.tick.again(this)
+  }
+
+  hold(): () => void {
+    assert(!this.isExecuting, 'a command that holds its connection must be refused in MULTI')
+    this.blocked |= HELD
+    this.output.open()
+    return () => {
+      if (this.isClosed) return
+      this.blocked &= ~HELD
+      this.server.tick.again(this)
+    }
+  }
+
+  call(command: Command, args: Args): void {
+    this.server.dispatch.call(this, command, args)
+  }
+
+  get now(): number {
+    return this.engine.now
+  }
+
+  get authenticated(): boolean {
+    return this.isAuthenticated
+  }
+
+  set authenticated(value: boolean) {
+    this.isAuthenticated = value
+    this.decoder.authenticated = value
+    this.gate(GATE_UNAUTHENTICATED, !value)
+  }
+
+  get protocol(): 2 | 3 {
+    return this.reply.protocol
+  }
+
+  set protocol(value: 2 | 3) {
+    this.reply.protocol = value
+  }
+
+  get transaction(): Transaction | null {
+    return this.currentTransaction
+  }
+
+  set transaction(value: Transaction | null) {
+    this.currentTransaction = value
+    this.gate(GATE_MULTI, value !== null)
+  }
+
+  discardTransaction(): void {
+    this.transaction = null
+    this.server.unwatch(this)
+  }
+
+  private gate(bit: number, isClosed: boolean): void {
+    this.closedGates = isClosed ? this.closedGates | bit : this.closedGates & ~bit
+  }
+
+  // --- replies under way, for dispatch
+
+  startReply(row: Row, position: number): void {
+    this.lastCommand = row.command
+    this.replyRow = row
+    this.replyPosition = position
+    this.replyModeBefore = this.replyMode
+    this.replyStamp = 0
+  }
+
+  /** The handler has asked for more time. Its reply is finished by `closeReply`. */
+  get replyIsOpen(): boolean {
+    if ((this.blocked & (HELD | STEPPING)) === 0) {
+      this.replyRow = null
+      this.output.close() // a hold that was let go at once has opened it
+      return false
+    }
+    this.replyStamp = this.engine.dependsOn
+    return true
+  }
+
+  private takeStep(): void {
+    const { engine } = this
+    engine.dependsOn = 0
+    let isDone = true
+    try {
+      isDone = this.step!()
+    } catch (error) {
+      this.server.dispatch.failed(this, this.replyRow!, this.replyPosition, error)
+    }
+    if (engine.dependsOn > this.replyStamp) this.replyStamp = engine.dependsOn
+    if (!isDone) {
+      this.server.tick.again(this)
+      return
+    }
+    this.step = null
+    this.blocked &= ~STEPPING
+  }
+
+  private closeReply(): void {
+    const row = this.replyRow!
+    this.replyRow = null
+    this.output.close()
+    this.server.dispatch.finish(this, row, this.replyPosition, this.replyStamp, this.replyModeBefore)
+    if (this.closeAfterReply) this.closeWhenSaid()
+    this.server.tick.dirty(this)
+  }
+
+  // --- parking
+
+  get isParked(): boolean {
+    return this.parked !== null
+  }
+
+  /** Runs this command again when everything brought for it has come. */
+  park(row: Row, args: Args): void {
+    this.blocked |= PARKED
+    this.parked = { row, args: args.copy(), error: null }
+  }
+
+  bring(database: number, key: Slice): void {
+    this.bringing.bring(database, key, (error) => {
+      if (this.parked !== null) this.parked.error = error
+      this.unpark()
+    })
+  }
+
+  parkUntilStoreGoesOn(row: Row, args: Args): void {
+    this.park(row, args)
+    this.server.stalled.add(this)
+  }
+
+  unpark(): void {
+    if (this.isClosed) return
+    this.blocked &= ~PARKED
+    this.server.tick.again(this)
+  }
+
+  // --- ends
+
+  /** The client broke the protocol: what Redis says, then the end. */
+  private breakOff(): void {
+    const { decoder, server } = this
+    if (decoder.overflow) {
+      this.closeForQueryLimit(decoder.heldBytes)
+      return
+    }
+    this.output.begin()
+    this.reply.error(decoder.error)
+    server.statistics.error('ERR')
+    server.logger.verbose(`Protocol error (${decoder.error}) from client: ${this.describe()}`)
+    this.closeWhenSaid()
+  }
+
+  closeForQueryLimit(bytes: number): void {
+    this.server.statistics.queryLimitDisconnections++
+    this.server.logger.warning(
+      `Closing client that reached max query buffer length: ${this.describe()} (${bytes} bytes)`,
+    )
+    this.close()
+  }
+
+  closeForOutputLimit(bytes: number): void {
+    this.server.statistics.outputLimitDisconnections++
+    this.server.logger.warning(
+      `Client ${this.describe()} scheduled to be closed ASAP for overcoming of output buffer limits (${bytes} bytes).`,
+    )
+    this.close()
+  }
+
+  closeForCrossProtocol(): void {
+    this.server.logger.warning(
+      'Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Casky. This is likely due ' +
+        `to an attacker attempting to use Cross Protocol Scripting. Connection from ${this.peer.address} aborted.`,
+    )
+    this.close()
+  }
+
+  /** Takes no more commands and closes when everything said has left. */
+  closeWhenSaid(): void {
+    if (this.isClosed) return
+    this.blocked |= CLOSING
+    this.hasInput = false
+    this.server.tick.dirty(this)
+  }
+
+  private finish(): void {
+    this.leave()
+    this.socket.destroySoon()
+  }
+
+  /** Closes now; what has not been sent is lost. */
+  close(): void {
+    if (this.isClosed) return
+    this.leave()
+    this.socket.destroy()
+  }
+
+  /** Everything but the socket. */
+  private leave(): void {
+    this.isClosed = true
+    this.blocked |= CLOSING
+    this.output.discard()
+    this.bringing.close()
+    this.step = null
+    this.parked = null
+    this.server.left(this)
+  }
+
+  private readOn(): void {
+    if (!this.isReadingStopped) return
+    this.isReadingStopped = false
+    this.socket.resume()
+  }
+
+  // --- description
+
+  /** Bytes of memory this client costs beyond its object. */
+  get heldBytes(): number {
+    return this.decoder.heldBytes + this.output.heldBytes + (this.transaction?.bytes ?? 0)
+  }
+
+  describe(): string {
+    const now = this.server.clock.now()
+    const { output, peer, transaction } = this
+    let flags = ''
+    if (peer.isUnix) flags += 'U'
+    if ((this.blocked & (HELD | STEPPING | PARKED)) !== 0) flags += 'b'
+    if (transaction !== null) flags += 'x'
+    if (this.watchBroken) flags += 'd'
+    if ((this.blocked & CLOSING) !== 0 || this.closeAfterReply) flags += 'c'
+    if (this.noEvict) flags += 'e'
+    if (this.noTouch) flags += 'T'
+    const command = this.lastCommand === null ? 'NULL' : this.lastCommand.name.toLowerCase()
+    const inputBytes = this.decoder.heldBytes
+    return [
+      `id=${this.id}`,
+      `addr=${peer.address}`,
+      `laddr=${peer.localAddress}`,
+      `fd=${peer.descriptor}`,
+      `name=${this.name}`,
+      `age=${Math.floor((now - this.connectedAt) / 1000)}`,
+      `idle=${Math.floor((now - this.lastInteraction) / 1000)}`,
+      `flags=${flags === '' ? 'N' : flags}`,
+      `db=${this.database}`,
+      'sub=0',
+      'psub=0',
+      'ssub=0',
+      `multi=${transaction === null ? -1 : transaction.queue.length}`,
+      `qbuf=${inputBytes}`,
+      'qbuf-free=0',
+      'argv-mem=0',
+      `multi-mem=${transaction?.bytes ?? 0}`,
+      `rbs=${this.reply.bytes.length}`,
+      'rbp=0',
+      `obl=${this.reply.length}`,
+      `oll=${output.openHoles}`,
+      `omem=${output.pendingBytes}`,
+      `tot-mem=${this.heldBytes}`,
+      `events=${this.isReadingStopped ? '' : 'r'}${output.stuck ? 'w' : ''}`,
+      `cmd=${command}`,
+      'user=default',
+      'redir=-1',
+      `resp=${this.protocol}`,
+      `lib-name=${this.libName}`,
+      `lib-ver=${this.libVersion}`,
+    ].join(' ')
+  }
+}

@@ -1,0 +1,76 @@
+// What INFO tells (observability/info.ts has the names), gathered from those who know it.
+
+import { arch, type as osType, release, totalmem } from 'node:os'
+import { CASKY_VERSION, REDIS_VERSION } from '../base/version.ts'
+import type { CommandFacts, Facts } from '../observability/info.ts'
+import type { Server } from './server.ts'
+
+export function gatherFacts(server: Server): Facts {
+  const { clock, config, engine, statistics } = server
+  const used = process.memoryUsage()
+  const usedBytes = used.heapUsed + used.external
+  const cpu = process.cpuUsage()
+  const store = engine.stats()
+  let waiting = 0
+  let bufferBytes = server.buffers.bytes
+  for (const client of server.clients()) {
+    if (client.isWaiting) waiting++
+    bufferBytes += client.heldBytes
+  }
+  const databases: Facts['databases'][number][] = []
+  for (let number = 0; number < server.databases; number++) {
+    databases.push({ number, keys: engine.keyCount(number), expiring: engine.expiringCount(number) })
+  }
+  return {
+    nowMs: clock.now(),
+    startedAtMs: server.startedAt,
+    redisVersion: REDIS_VERSION,
+    caskyVersion: CASKY_VERSION,
+    nodeVersion: process.versions.node,
+    os: `${osType()} ${release()} ${arch()}`,
+    archBits: /64|s390x/.test(arch()) ? 64 : 32,
+    processId: process.pid,
+    runId: server.runId,
+    port: server.port,
+    hz: config.get('hz'),
+    executable: process.execPath,
+    configFile: config.file ?? '',
+    clients: { connected: server.clientCount, max: server.maxClients, waiting, bufferBytes },
+    memory: {
+      usedBytes,
+      rssBytes: used.rss,
+      peakBytes: Math.max(usedBytes, statistics.peakMemoryBytes),
+      systemBytes: totalmem(),
+    },
+    cpu: { userSeconds: cpu.user / 1e6, systemSeconds: cpu.system / 1e6 },
+    counts: {
+      connectionsReceived: statistics.connectionsReceived,
+      connectionsRejected: statistics.connectionsRejected,
+      commands: statistics.commands,
+      commandsPerSecond: statistics.commandRate.perSecond,
+      inputBytes: statistics.inputBytes,
+      outputBytes: statistics.outputBytes,
+      inputBytesPerSecond: statistics.inputRate.perSecond,
+      outputBytesPerSecond: statistics.outputRate.perSecond,
+      errorReplies: statistics.errorReplies,
+      authenticationFailures: statistics.authenticationFailures,
+      outputLimitDisconnections: statistics.outputLimitDisconnections,
+      queryLimitDisconnections: statistics.queryLimitDisconnections,
+    },
+    store,
+    merge: engine.merge.status(),
+    commands: commandFacts(server),
+    errors: statistics.errors,
+    databases,
+  }
+}
+
+function commandFacts(server: Server): CommandFacts[] {
+  const facts: CommandFacts[] = []
+  for (const row of server.dispatch.rows.values()) {
+    if (row.calls + row.rejected === 0) continue
+    const { calls, microseconds, rejected, failed } = row
+    facts.push({ name: row.command.name.toLowerCase(), calls, microseconds, rejected, failed })
+  }
+  return facts
+}

@@ -1,0 +1,42 @@
+// Gates: why a command must not run now.
+//
+// A gate is a bit. The engine closes some (engine.ts), the connection others; each row of the command table knows by its mask
+// which ones concern it. Dispatch takes one AND. Only on a hit does anybody ask what is the matter, and that is answered here.
+
+import { type Command, GROWS, IMMEDIATE, LOADING, NO_AUTH, WRITE } from '../commands/command.ts'
+import { GATE_FAILED, GATE_FULL, GATE_LOADING, GATE_STALLED } from '../engine/engine.ts'
+
+/** The connection has not given the password. */
+export const GATE_UNAUTHENTICATED = 1 << 16
+/** Between MULTI and EXEC: commands are queued. */
+export const GATE_MULTI = 1 << 17
+/** Always closed: makes dispatch stop at commands that want something done before they run (values in memory). */
+export const GATE_PREPARE = 1 << 18
+
+export const NOAUTH = 'NOAUTH Authentication required.'
+const STILL_LOADING = 'LOADING Redis is loading the dataset in memory'
+
+/** The gates that concern a command with these flags. */
+export function gatesOf(flags: number): number {
+  let gates = 0
+  if ((flags & LOADING) === 0) gates |= GATE_LOADING
+  if ((flags & WRITE) !== 0) gates |= GATE_FAILED | GATE_STALLED
+  if ((flags & GROWS) !== 0) gates |= GATE_FULL
+  if ((flags & NO_AUTH) === 0) gates |= GATE_UNAUTHENTICATED
+  if ((flags & IMMEDIATE) === 0) gates |= GATE_MULTI
+  return gates
+}
+
+/** EXEC has to be looked at each time: what it runs has flags and values of its own. */
+export function maskOf(command: Command): number {
+  const prepares = (command.values ?? null) !== null || command.name === 'EXEC'
+  return gatesOf(command.flags) | (prepares ? GATE_PREPARE : 0)
+}
+
+/** The error for these closed gates, null when none of them refuses (a command may have to wait all the same). */
+export function refusal(closed: number, storeMessage: string): string | null {
+  if ((closed & GATE_UNAUTHENTICATED) !== 0) return NOAUTH
+  if ((closed & GATE_LOADING) !== 0) return STILL_LOADING
+  if ((closed & (GATE_FAILED | GATE_FULL)) !== 0) return storeMessage
+  return null
+}

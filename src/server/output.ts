@@ -1,0 +1,393 @@
+// What a connection has to say, from the handler's pen to the socket.
+//
+//   writer.bytes   |+OK..|$5..hello..|*2..[hole].[hole]|+OK..|            one growing buffer
+//   marks                 ^--stamp 17--^                ^--stamp 19--^      replies that wait for the store
+//   holes                                 ^      ^                        places for values that are still being read
+//
+// Replies leave in order, in one write a tick, up to whichever comes first: the first reply whose stamp is above the released
+// sequence, the first hole that is not filled yet, a reply that is still being written step by step. So whatever waits holds
+// back what was said after it, and nothing else. Only replies whose stamp was above `released` when they were written are marked.
+//
+// When the store fails, every marked reply from the first failed sequence on is cut out and one error put in its place. What is
+// not marked depended on nothing that failed and stays. A marked reply never leaves in part, or the error could not replace it.
+//
+// One write is under way at a time. Usually the kernel takes all of it at once (`writableLength` is 0 afterwards) and the
+// buffer is used again; otherwise the buffer belongs to the socket now, replies go into another one, and the next write starts
+// when this one is through. Small fills of holes are copied into the write, large ones go as pieces of their own.
+
+import type { Socket } from 'node:net'
+import { assert } from '../base/assert.ts'
+import type { Slice } from '../base/slice.ts'
+import type { ReplySlot } from '../commands/session.ts'
+import { ReplyWriter } from '../resp/reply.ts'
+import { BUFFER_BYTES, type BufferPool } from './buffer-pool.ts'
+
+/** A fill from this size on is written from where it lies, without a copy. */
+const OWN_PIECE_BYTES = 32 * 1024
+/** Room for marks that a connection keeps. */
+const KEPT_MARKS = 1024
+
+const MINUS = 45
+const SPACE = 32
+
+const NOTHING = Buffer.alloc(0)
+const CRLF = Buffer.from('\r\n')
+
+export interface OutputOwner {
+  /** A hole was filled or a write came through: there may be something to send. */
+  onSendable(): void
+}
+
+export class Output {
+  readonly writer: ReplyWriter
+  /** Bytes handed to the socket since the connection was made. */
+  sentBytes: number
+  private readonly owner: OutputOwner
+  private readonly socket: Socket
+  private readonly pool: BufferPool
+  private reply: number // counts replies, so that marks and holes know whose they are
+  // Marks, in order, `marks` of them: reply `replies[i]` is writer.bytes[starts[i]..ends[i]) and waits for `stamps[i]`. The arrays
+  // are not cut when marks go: with a pipeline of SETs they fill anew each tick.
+  private marks: number
+  private readonly replies: number[]
+  private readonly starts: number[]
+  private readonly ends: number[]
+  private readonly stamps: number[]
+  private newestStamp: number
+  private readonly holes: Hole[]
+  private filledBytes: number // in holes, not sent yet
+  private openFrom: number // the last reply is being written step by step from here on; -1 when it is whole
+  private gone: number // bytes of the writer that were sent: makes positions absolute
+  private inFlight: number
+  private discarded: boolean
+
+  constructor(owner: OutputOwner, socket: Socket, pool: BufferPool) {
+    this.writer = new ReplyWriter(2, NOTHING)
+    this.sentBytes = 0
+    this.owner = owner
+    this.socket = socket
+    this.pool = pool
+    this.reply = 0
+    this.marks = 0
+    this.replies = []
+    this.starts = []
+    this.ends = []
+    this.stamps = []
+    this.newestStamp = 0
+    this.holes = []
+    this.filledBytes = 0
+    this.openFrom = -1
+    this.gone = 0
+    this.inFlight = 0
+    this.discarded = false
+  }
+
+  /** Bytes said and not yet taken by the kernel. */
+  get pendingBytes(): number {
+    return this.writer.length + this.filledBytes + this.inFlight
+  }
+
+  /** Memory held, in bytes. */
+  get heldBytes(): number {
+    return this.writer.bytes.length + this.filledBytes + this.inFlight
+  }
+
+  get openHoles(): number {
+    return this.holes.length
+  }
+
+  /** Replies wait for the store to release them. */
+  get waitsForRelease(): boolean {
+    return this.marks > 0
+  }
+
+  /** A write is under way that the kernel has not taken yet: the client reads slowly or not at all. */
+  get stuck(): boolean {
+    return this.inFlight > 0
+  }
+
+  /** Everything said has been taken by the kernel. */
+  get idle(): boolean {
+    return this.writer.length === 0 && this.holes.length === 0 && this.inFlight === 0
+  }
+
+  /** What is said next stands here, counted since the connection was made. */
+  get position(): number {
+    return this.gone + this.writer.length
+  }
+
+  /** A reply begins. Returns its position, counted since the connection was made: it survives that earlier replies leave. */
+  begin(): number {
+    this.reply++
+    if (this.writer.bytes.length === 0) this.writer.bytes = this.pool.take()
+    return this.gone + this.writer.length
+  }
+
+  /** Whether the reply that began at `position` has said anything. */
+  hasSaid(position: number): boolean {
+    if (this.gone + this.writer.length > position) return true
+    return this.holes.length > 0 && this.holes[this.holes.length - 1]!.reply === this.reply
+  }
+
+  /** Whether the reply that began at `position` is an error. */
+  isError(position: number): boolean {
+    const start = position - this.gone
+    return start < this.writer.length && this.writer.bytes[start] === MINUS
+  }
+
+  /** The code of the error that began at `position`: ERR, WRONGTYPE, ... */
+  errorCode(position: number): string {
+    const start = position - this.gone + 1
+    const { bytes } = this.writer
+    let end = start
+    while (end < this.writer.length && bytes[end]! > SPACE) end++
+    return bytes.toString('latin1', start, end)
+  }
+
+  /** The reply that began at `position` must not leave before `stamp` is released. */
+  mark(position: number, stamp: number): void {
+    const i = this.marks++
+    this.replies[i] = this.reply
+    this.starts[i] = position - this.gone
+    this.ends[i] = this.writer.length
+    this.stamps[i] = stamp
+    if (stamp > this.newestStamp) this.newestStamp = stamp
+  }
+
+  /** The reply that began last is written in steps: nothing of it leaves before `close`. */
+  open(): void {
+    this.openFrom = this.writer.length
+  }
+
+  close(): void {
+    this.openFrom = -1
+  }
+
+  /** A place in the reply that began last. */
+  slot(): ReplySlot {
+    const hole = new Hole(this, this.reply, this.writer.length)
+    this.holes.push(hole)
+    return hole
+  }
+
+  /** Takes back what the reply that began last, at `position`, has said. */
+  takeBack(position: number): void {
+    this.writer.length = position - this.gone
+    while (this.holes.length > 0 && this.holes[this.holes.length - 1]!.reply === this.reply) this.holes.pop()!.drop()
+  }
+
+  /** Writes with sequences >= first came to nothing: each reply that depends on one becomes `-message`. */
+  fail(first: number, message: string): void {
+    if (this.marks === 0 || this.newestStamp < first) return
+    const error = Buffer.from(`-${message}\r\n`, 'latin1')
+    const { bytes, length } = this.writer
+    const pieces: Buffer[] = []
+    const holes = this.holes.splice(0)
+    let nextHole = 0
+    let kept = 0
+    let newest = 0
+    let from = 0
+    let shift = 0
+    for (let i = 0; i < this.marks; i++) {
+      const start = this.starts[i]!
+      const end = this.ends[i]!
+      const reply = this.replies[i]!
+      const stamp = this.stamps[i]!
+      if (stamp < first) {
+        this.replies[kept] = reply
+        this.starts[kept] = start + shift
+        this.ends[kept] = end + shift
+        this.stamps[kept++] = stamp
+        if (stamp > newest) newest = stamp
+        continue
+      }
+      for (; nextHole < holes.length && holes[nextHole]!.reply <= reply; nextHole++) {
+        const hole = holes[nextHole]!
+        if (hole.reply === reply) hole.drop()
+        else this.keepHole(hole, shift)
+      }
+      pieces.push(bytes.subarray(from, start), error)
+      shift += error.length - (end - start)
+      from = end
+    }
+    for (; nextHole < holes.length; nextHole++) this.keepHole(holes[nextHole]!, shift)
+    pieces.push(bytes.subarray(from, length))
+    if (this.openFrom >= 0) this.openFrom += shift
+    this.gone -= shift // so that positions given out for the reply under way stay true
+    this.marks = kept
+    this.newestStamp = newest
+    this.writer.bytes = Buffer.concat(pieces)
+    this.writer.length = this.writer.bytes.length
+  }
+
+  /** Sends what may leave when `released` is released. */
+  send(released: number): void {
+    if (this.inFlight > 0 || this.discarded) return
+    const { writer } = this
+    let limit = writer.length
+    if (this.marks > 0) limit = this.releasable(released)
+    if (this.openFrom >= 0 && this.openFrom < limit) limit = this.openFrom
+    if (this.holes.length > 0) this.sendAround(limit)
+    else if (limit > 0) {
+      this.socket.write(writer.bytes.subarray(0, limit))
+      this.leave(limit, limit)
+    }
+    if (writer.length === 0 && writer.bytes.length > 0) {
+      this.pool.give(writer.bytes)
+      writer.bytes = NOTHING
+    }
+  }
+
+  /** The connection is closed: nothing leaves any more, what is still filled or said is dropped. */
+  discard(): void {
+    this.discarded = true
+    for (const hole of this.holes) hole.drop()
+    this.holes.length = 0
+    this.marks = 0
+    this.writer.length = 0
+  }
+
+  /** For holes: so many bytes more or less wait in them. */
+  filled(bytes: number): void {
+    this.filledBytes += bytes
+    if (bytes > 0 && !this.discarded) this.owner.onSendable()
+  }
+
+  private keepHole(hole: Hole, shift: number): void {
+    hole.at += shift
+    this.holes.push(hole)
+  }
+
+  /** Forgets the marks that `released` has reached; returns where the first reply that waits begins. */
+  private releasable(released: number): number {
+    if (this.newestStamp <= released) {
+      if (this.marks > KEPT_MARKS) this.cutMarks(0)
+      this.marks = 0
+      this.newestStamp = 0
+      return this.writer.length
+    }
+    let n = 0
+    while (n < this.marks && this.stamps[n]! <= released) n++
+    if (n > 0) {
+      this.cutMarks(this.marks)
+      for (const column of [this.replies, this.starts, this.ends, this.stamps]) column.splice(0, n)
+      this.marks -= n
+    }
+    return this.starts[0]!
+  }
+
+  private cutMarks(count: number): void {
+    for (const column of [this.replies, this.starts, this.ends, this.stamps]) column.length = count
+  }
+
+  /** As send, where values that were read go between the bytes. */
+  private sendAround(limit: number): void {
+    const { bytes } = this.writer
+    const { holes } = this
+    const firstToStay = this.marks > 0 ? this.replies[0]! : this.openFrom >= 0 ? this.reply : Number.POSITIVE_INFINITY
+    let n = 0
+    let large = false
+    while (n < holes.length && holes[n]!.content !== null && holes[n]!.reply < firstToStay) {
+      large ||= holes[n]!.size >= OWN_PIECE_BYTES
+      n++
+    }
+    if (n < holes.length && holes[n]!.at < limit) limit = holes[n]!.at
+    if (limit === 0 && n === 0) return
+    const pieces: Buffer[] = []
+    let from = 0
+    for (const hole of holes.splice(0, n)) {
+      if (hole.at > from) pieces.push(bytes.subarray(from, hole.at))
+      pieces.push(hole.head, hole.content!, CRLF)
+      this.filledBytes -= hole.size
+      from = hole.at
+    }
+    if (limit > from) pieces.push(bytes.subarray(from, limit))
+    let sent = 0
+    for (const piece of pieces) sent += piece.length
+    if (large) {
+      this.socket.cork()
+      for (const piece of pieces) this.socket.write(piece)
+      this.socket.uncork()
+    } else {
+      this.socket.write(Buffer.concat(pieces, sent))
+    }
+    this.leave(limit, sent)
+  }
+
+  /** writer.bytes[0..limit) have been handed to the socket, in a write of `sent` bytes. */
+  private leave(limit: number, sent: number): void {
+    const { writer } = this
+    const rest = writer.length - limit
+    const waiting = this.socket.writableLength
+    this.sentBytes += sent
+    this.gone += limit
+    if (waiting === 0) {
+      if (rest > 0) writer.bytes.copyWithin(0, limit, writer.length)
+    } else {
+      // The kernel is full. An empty write behind the others says when they are through; it costs only those it concerns.
+      this.inFlight = waiting
+      this.socket.write(NOTHING, this.onWritten)
+      const lent = writer.bytes
+      writer.bytes = rest > 0 ? Buffer.allocUnsafeSlow(Math.max(2 * rest, BUFFER_BYTES)) : NOTHING
+      if (rest > 0) lent.copy(writer.bytes, 0, limit, writer.length)
+    }
+    writer.length = rest
+    for (let i = 0; i < this.marks; i++) {
+      this.starts[i]! -= limit
+      this.ends[i]! -= limit
+    }
+    for (const hole of this.holes) hole.at -= limit
+    if (this.openFrom >= 0) this.openFrom -= limit
+  }
+
+  private readonly onWritten = (): void => {
+    this.inFlight = 0
+    if (!this.discarded) this.owner.onSendable()
+  }
+}
+
+/** A place in the reply stream, before writer.bytes[at], for bytes that arrive later. */
+class Hole implements ReplySlot {
+  readonly reply: number
+  at: number
+  head: Buffer
+  /** null until it is filled. Followed by CRLF. */
+  content: Buffer | null
+  private readonly output: Output
+  private isDropped: boolean
+
+  constructor(output: Output, reply: number, at: number) {
+    this.reply = reply
+    this.at = at
+    this.head = NOTHING
+    this.content = null
+    this.output = output
+    this.isDropped = false
+  }
+
+  get size(): number {
+    return this.content === null ? 0 : this.head.length + this.content.length + CRLF.length
+  }
+
+  fillBulk(value: Slice): void {
+    this.fill(Buffer.from(`$${value.length}\r\n`, 'latin1'), value.bytes.subarray(value.start, value.end))
+  }
+
+  fillError(text: string): void {
+    this.fill(NOTHING, Buffer.from(`-${text.replace(/[\r\n]/g, ' ')}`, 'latin1'))
+  }
+
+  /** Nobody waits for the bytes any more. */
+  drop(): void {
+    this.isDropped = true
+    this.output.filled(-this.size)
+  }
+
+  private fill(head: Buffer, content: Buffer): void {
+    assert(this.content === null, 'a reply slot is filled twice')
+    if (this.isDropped) return
+    this.head = head
+    this.content = content
+    this.output.filled(this.size)
+  }
+}

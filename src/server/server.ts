@@ -1,0 +1,425 @@
+// The server as a whole: who is connected, what they share, and the port through which commands ask about it.
+//
+//   listener.ts  ->  adopt.ts  ->  connection.ts  ->  dispatch.ts  ->  a command's handler
+//                                        ^                                   |
+//                                        +----  tick.ts: write, then send  <-+
+//
+// The configuration is read here once and copied into plain fields; listeners keep those up to date. Nothing on the way of a
+// command looks anything up by name.
+
+import { randomBytes } from 'node:crypto'
+import type { Socket } from 'node:net'
+import type { Clock, Timer } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import type { Slice } from '../base/slice.ts'
+import type { Command } from '../commands/command.ts'
+import type { CommandTable } from '../commands/command-table.ts'
+import type { ClientFilter, ServerPort, Session } from '../commands/session.ts'
+import type { Config } from '../config/config.ts'
+import type { Engine, EngineEvents } from '../engine/engine.ts'
+import { GATE_STALLED } from '../engine/engine.ts'
+import { renderInfo } from '../observability/info.ts'
+import type { DecoderLimits } from '../resp/request.ts'
+import { adopt, descriptorOf } from './adopt.ts'
+import { BufferPool } from './buffer-pool.ts'
+import { Connection, type Peer } from './connection.ts'
+import { Dispatch } from './dispatch.ts'
+import { gatherFacts } from './facts.ts'
+import { Passwords } from './passwords.ts'
+import { DENIED, isLocal } from './protected-mode.ts'
+import { Statistics } from './statistics.ts'
+import { Tick } from './tick.ts'
+import { Watch } from './watch.ts'
+
+/** One read fills at most this much; every connection reads into the same buffer. */
+const RECEIVE_BYTES = 64 * 1024
+/** Who has a password to give has given it by then. */
+const AUTHENTICATION_SECONDS = 60
+/** A refused client is told why, if it listens; it is not waited for. */
+const REFUSAL_MS = 1000
+
+export interface OutputLimit {
+  readonly hardBytes: number
+  readonly softBytes: number
+  readonly softSeconds: number
+}
+
+export interface ServerOptions {
+  readonly config: Config
+  readonly table: CommandTable
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Descriptors this process may have open; 0 unknown. */
+  readonly descriptorLimit: number
+  /** SHUTDOWN was asked for. */
+  readonly onShutdown: (options: { nosave: boolean; now: boolean; force: boolean }) => void
+  /** SHUTDOWN ABORT: false when there is nothing to abort. */
+  readonly onAbortShutdown: () => boolean
+  /** For tests: who counts as a local client. */
+  readonly isLocal?: (socket: Socket) => boolean
+}
+
+/** Descriptors that clients may not have: segments, hints, merges, and a few to spare. */
+const STORE_DESCRIPTORS = 32
+/** What the process itself has open: standard streams, the log, epoll, pipes of the thread pool. */
+const PROCESS_DESCRIPTORS = 32
+
+export class Server implements ServerPort {
+  readonly config: Config
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly table: CommandTable
+  readonly commands: ReadonlyMap<string, Command>
+  readonly startedAt: number
+  readonly runId: string
+  readonly databases: number
+  readonly statistics: Statistics
+  readonly buffers: BufferPool
+  readonly decoderLimits: DecoderLimits
+  /** Connections whose write waits for a stalled store. */
+  readonly stalled: Set<Connection>
+  engine!: Engine
+  tick!: Tick
+  dispatch!: Dispatch
+  outputLimit: OutputLimit
+  maxClients: number
+  port: number
+  private watching!: Watch
+  private readonly options: ServerOptions
+  private readonly passwords: Passwords
+  private readonly connections: Map<number, Connection>
+  private readonly receiveBuffer: Buffer
+  private nextId: number
+  private idleSeconds: number
+  private keepaliveSeconds: number
+  private isProtected: boolean
+  private cronTimer: Timer | null
+  private cronMs: number
+  private lastSecond: number
+
+  constructor(options: ServerOptions) {
+    const { config, clock, table } = options
+    this.config = config
+    this.clock = clock
+    this.logger = options.logger
+    this.table = table
+    this.commands = table.byName
+    this.startedAt = clock.now()
+    this.runId = randomBytes(20).toString('hex')
+    this.databases = config.get('databases')
+    this.statistics = new Statistics()
+    this.buffers = new BufferPool()
+    this.decoderLimits = { maxBulkBytes: 0, maxQueryBytes: 0 }
+    this.stalled = new Set()
+    this.outputLimit = config.get('client-output-buffer-limit').normal
+    this.maxClients = 0
+    this.port = config.get('port')
+    this.options = options
+    this.passwords = new Passwords(config.get('requirepass'))
+    this.connections = new Map()
+    this.receiveBuffer = Buffer.allocUnsafeSlow(RECEIVE_BYTES)
+    this.nextId = 1
+    this.idleSeconds = 0
+    this.keepaliveSeconds = 0
+    this.isProtected = true
+    this.cronTimer = null
+    this.cronMs = 100
+    this.lastSecond = 0
+    this.readConfiguration()
+  }
+
+  /** What the engine tells; it needs this before there is an engine to give to `serve`. */
+  readonly events: EngineEvents = {
+    onReleased: () => this.tick.onReleased(),
+    onFailed: (first, message) => {
+      for (const connection of this.connections.values()) {
+        connection.output.fail(first, message)
+        this.tick.dirty(connection)
+      }
+    },
+    onGate: () => this.unparkStalled(),
+    onChange: (physical, key) => this.watching.changed(physical, key),
+  }
+
+  /** The engine is there, though it may still be loading: from now on clients can be served. */
+  serve(engine: Engine): void {
+    const { clock, logger, statistics, table } = this
+    this.engine = engine
+    this.tick = new Tick(clock, engine)
+    this.watching = new Watch(engine, this.databases)
+    this.dispatch = new Dispatch({ table, engine, statistics, clock, logger, limits: this.decoderLimits })
+    this.cron()
+  }
+
+  // --- clients come and go
+
+  /** A client was accepted; nothing of it has been read. */
+  readonly accept = (accepted: Socket, isUnix: boolean): void => {
+    this.statistics.connectionsReceived++
+    if (this.connections.size >= this.maxClients) {
+      this.refuse(accepted, 'ERR max number of clients reached')
+      return
+    }
+    const isTrusted = isUnix || (this.options.isLocal ?? isLocal)(accepted)
+    if (this.isProtected && !this.passwords.required && !isTrusted) {
+      this.refuse(accepted, DENIED)
+      return
+    }
+    const peer = peerOf(accepted, isUnix, this.config.get('unixsocket'))
+    if (peer === null) {
+      accepted.destroy() // gone already
+      return
+    }
+    const adopted = adopt(accepted, this.receiveBuffer, (bytes, length) => connection.receive(bytes, length))
+    const { socket } = adopted
+    const connection = new Connection(this, this.nextId++, adopted, peer, !this.passwords.required)
+    this.connections.set(connection.id, connection)
+    if (!isUnix && this.keepaliveSeconds > 0) socket.setKeepAlive(true, this.keepaliveSeconds * 1000)
+    socket.on('end', () => connection.endInput())
+    socket.on('error', () => connection.close())
+    socket.on('close', () => connection.close())
+    adopted.start()
+  }
+
+  /** A connection says that it is over. */
+  left(connection: Connection): void {
+    this.connections.delete(connection.id)
+    this.stalled.delete(connection)
+    this.tick.forget(connection)
+    this.unwatch(connection)
+  }
+
+  /** SHUTDOWN: no more commands, what was answered still leaves. */
+  closeAllWhenSaid(): void {
+    for (const connection of this.connections.values()) connection.closeWhenSaid()
+  }
+
+  closeAll(): void {
+    this.cronTimer?.cancel()
+    for (const connection of [...this.connections.values()]) connection.close()
+  }
+
+  get clientCount(): number {
+    return this.connections.size
+  }
+
+  /** Whether replies are still on their way to somebody. */
+  get hasReplies(): boolean {
+    for (const connection of this.connections.values()) if (!connection.output.idle) return true
+    return false
+  }
+
+  *clients(): Iterable<Connection> {
+    yield* this.connections.values()
+  }
+
+  private refuse(socket: Socket, text: string): void {
+    this.statistics.connectionsRejected++
+    socket.on('error', () => {})
+    const late = this.clock.after(REFUSAL_MS, () => socket.destroy())
+    socket.on('close', () => late.cancel())
+    socket.end(`-${text}\r\n`, () => socket.destroy())
+  }
+
+  private unparkStalled(): void {
+    if ((this.engine.gate & GATE_STALLED) !== 0) return
+    const waiting = [...this.stalled]
+    this.stalled.clear()
+    for (const connection of waiting) connection.unpark()
+  }
+
+  // --- time passes
+
+  private cron(): void {
+    const second = Math.floor(this.clock.monotonic() / 1000)
+    this.statistics.sample(this.clock.monotonic())
+    if (second !== this.lastSecond) {
+      this.lastSecond = second
+      this.closeLateClients(this.clock.now())
+      const { heapUsed, external } = process.memoryUsage()
+      this.statistics.peakMemoryBytes = Math.max(this.statistics.peakMemoryBytes, heapUsed + external)
+    }
+    this.cronTimer = this.clock.after(this.cronMs, () => this.cron())
+  }
+
+  private closeLateClients(now: number): void {
+    const { hardBytes, softBytes, softSeconds } = this.outputLimit
+    for (const connection of [...this.connections.values()]) {
+      const { output } = connection
+      const idle = now - connection.lastInteraction
+      if (this.idleSeconds > 0 && idle > this.idleSeconds * 1000 && !connection.isWaiting) {
+        this.logger.verbose(`Closing idle client: ${connection.describe()}`)
+        connection.close()
+      } else if (!connection.authenticated && now - connection.connectedAt > AUTHENTICATION_SECONDS * 1000) {
+        this.logger.verbose(`Closing client that did not authenticate: ${connection.describe()}`)
+        connection.close()
+      } else if (hardBytes > 0 && output.pendingBytes > hardBytes) {
+        connection.closeForOutputLimit(output.pendingBytes)
+      } else if (softBytes > 0 && output.pendingBytes > softBytes) {
+        const since = connection.overSoftLimitSince
+        if (since === 0) connection.overSoftLimitSince = now
+        else if (now - since > softSeconds * 1000) connection.closeForOutputLimit(output.pendingBytes)
+      } else connection.overSoftLimitSince = 0
+    }
+  }
+
+  // --- the port of commands
+
+  sessions(): Iterable<Session> {
+    return this.connections.values()
+  }
+
+  sessionById(id: number): Session | undefined {
+    return this.connections.get(id)
+  }
+
+  kill(filter: ClientFilter, self: Session): number {
+    let killed = 0
+    for (const connection of [...this.connections.values()]) {
+      if (!matches(filter, connection, self, this.clock.now())) continue
+      killed++
+      if (connection === self) connection.closeAfterReply = true
+      else connection.close()
+    }
+    return killed
+  }
+
+  checkPassword(user: string, password: Slice): boolean {
+    const isGood = this.passwords.check(user, password)
+    if (!isGood) this.statistics.authenticationFailures++
+    return isGood
+  }
+
+  get passwordRequired(): boolean {
+    return this.passwords.required
+  }
+
+  get maxBulkBytes(): number {
+    return this.decoderLimits.maxBulkBytes
+  }
+
+  /** Directives are latin1 (a byte a character) inside, UTF-8 for commands. */
+  configGet(patterns: string[]): [string, string][] {
+    return this.config.match(patterns.map(toBytes)).map(([name, text]) => [toText(name), toText(text)])
+  }
+
+  configSet(pairs: [string, string][]): string | null {
+    return this.config.set(pairs.map(([name, text]) => [toBytes(name), toBytes(text)] as const))
+  }
+
+  configRewrite(): string | null {
+    return this.config.rewrite()
+  }
+
+  resetStatistics(): void {
+    this.statistics.reset()
+    for (const row of this.dispatch.rows.values()) row.reset()
+  }
+
+  info(sections: string[]): string {
+    return renderInfo(sections, gatherFacts(this))
+  }
+
+  shutdown(options: { nosave: boolean; now: boolean; force: boolean }): void {
+    this.options.onShutdown(options)
+  }
+
+  abortShutdown(): boolean {
+    return this.options.onAbortShutdown()
+  }
+
+  watch(session: Session, database: number, key: Slice): void {
+    this.watching.watch(session, database, key)
+  }
+
+  unwatch(session: Session): void {
+    if (session.watched.length > 0 || session.watchBroken) this.watching.unwatch(session)
+  }
+
+  touchDatabase(physical: number): void {
+    this.watching.databaseChanged(physical)
+  }
+
+  // --- configuration
+
+  private readConfiguration(): void {
+    const { config } = this
+    const follow = (names: Parameters<Config['onChange']>[0], apply: () => void): void => {
+      apply()
+      config.onChange(names, () => {
+        apply()
+        return null
+      })
+    }
+    follow(['requirepass'], () => this.passwords.set(config.get('requirepass')))
+    follow(['protected-mode'], () => {
+      this.isProtected = config.get('protected-mode')
+    })
+    follow(['timeout'], () => {
+      this.idleSeconds = config.get('timeout')
+    })
+    follow(['tcp-keepalive'], () => {
+      this.keepaliveSeconds = config.get('tcp-keepalive')
+    })
+    follow(['hz'], () => {
+      this.cronMs = 1000 / config.get('hz')
+    })
+    follow(['proto-max-bulk-len', 'client-query-buffer-limit'], () => {
+      this.decoderLimits.maxBulkBytes = config.get('proto-max-bulk-len')
+      this.decoderLimits.maxQueryBytes = config.get('client-query-buffer-limit')
+    })
+    follow(['client-output-buffer-limit'], () => {
+      this.outputLimit = config.get('client-output-buffer-limit').normal
+    })
+    follow(['maxclients'], () => {
+      this.maxClients = this.affordableClients(config.get('maxclients'))
+    })
+  }
+
+  private affordableClients(wanted: number): number {
+    const limit = this.options.descriptorLimit
+    const affordable = limit - STORE_DESCRIPTORS - PROCESS_DESCRIPTORS
+    if (limit === 0 || wanted <= affordable) return wanted
+    this.logger.warning(
+      `You requested maxclients of ${wanted} requiring at least ${wanted + limit - affordable} max file descriptors. ` +
+        `Current maximum open files is ${limit}. maxclients has been reduced to ${Math.max(1, affordable)}.`,
+    )
+    return Math.max(1, affordable)
+  }
+}
+
+function matches(filter: ClientFilter, connection: Connection, self: Session, now: number): boolean {
+  const { id, type, address, localAddress, user, skipMe, maxAgeSeconds } = filter
+  if (skipMe === true && connection === self) return false
+  if (id !== undefined && connection.id !== id) return false
+  if (type !== undefined && type !== 'normal') return false
+  if (address !== undefined && connection.peer.address !== address) return false
+  if (localAddress !== undefined && connection.peer.localAddress !== localAddress) return false
+  if (user !== undefined && (user !== 'default' || !connection.authenticated)) return false
+  return maxAgeSeconds === undefined || now - connection.connectedAt >= maxAgeSeconds * 1000
+}
+
+function peerOf(socket: Socket, isUnix: boolean, path: string): Peer | null {
+  const descriptor = descriptorOf(socket)
+  if (isUnix) return { address: `${path}:0`, localAddress: `${path}:0`, isUnix, descriptor }
+  const { remoteAddress, remotePort, localAddress, localPort } = socket
+  if (remoteAddress === undefined || localAddress === undefined) return null
+  return {
+    address: endpoint(remoteAddress, remotePort),
+    localAddress: endpoint(localAddress, localPort),
+    isUnix,
+    descriptor,
+  }
+}
+
+function endpoint(address: string, port: number | undefined): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+}
+
+function toBytes(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1')
+}
+
+function toText(bytes: string): string {
+  return Buffer.from(bytes, 'latin1').toString('utf8')
+}

@@ -1,0 +1,90 @@
+// The end, in good order.
+//
+//   stop accepting -> take no more commands -> what was answered leaves when the store releases it -> the engine commits,
+//   syncs, writes hint and image -> exit 0
+//
+// Clients that do not read their last replies are not waited for long. A second signal ends the process at once with 1: whoever
+// sends it does not want to wait, and the store recovers, as after a crash. So does a shutdown that takes longer than shutdown-timeout.
+
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import type { Engine } from '../engine/engine.ts'
+import type { Listener } from './listener.ts'
+import type { Server } from './server.ts'
+
+/** For the last replies to leave. */
+const LAST_REPLIES_MS = 1000
+const LOOK_MS = 5
+
+export interface ShutdownParts {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly listener: Listener
+  readonly server: Server
+  readonly engine: Engine
+  /** shutdown-timeout, now. */
+  readonly timeoutSeconds: () => number
+  /** Ends the process; everything logged is written before. */
+  readonly exit: (code: number) => void
+}
+
+export class Shutdown {
+  private readonly parts: ShutdownParts
+  private hasBegun: boolean
+
+  constructor(parts: ShutdownParts) {
+    this.parts = parts
+    this.hasBegun = false
+  }
+
+  /** SIGTERM or SIGINT. */
+  signal(name: string): void {
+    const { logger, exit } = this.parts
+    if (this.hasBegun) {
+      logger.warning('You insist... exiting now.')
+      exit(1)
+      return
+    }
+    logger.warning(`Received ${name} scheduling shutdown...`)
+    this.begin()
+  }
+
+  /** Also SHUTDOWN. */
+  begin(): void {
+    if (this.hasBegun) return
+    this.hasBegun = true
+    const { clock, listener, logger, server } = this.parts
+    logger.warning('User requested shutdown...')
+    listener.close()
+    server.closeAllWhenSaid()
+    const seconds = this.parts.timeoutSeconds()
+    if (seconds > 0) clock.after(seconds * 1000, () => this.giveUp(seconds))
+    this.whenSaid(clock.monotonic() + LAST_REPLIES_MS)
+  }
+
+  private whenSaid(deadlineMs: number): void {
+    const { clock, server } = this.parts
+    // One look at least comes after the tick that sends what this turn has said.
+    clock.after(LOOK_MS, () => {
+      if (server.hasReplies && clock.monotonic() < deadlineMs) this.whenSaid(deadlineMs)
+      else this.closeStore()
+    })
+  }
+
+  private closeStore(): void {
+    const { engine, exit, logger, server } = this.parts
+    server.closeAll()
+    engine.close((error) => {
+      if (error === null) logger.warning('Casky is now ready to exit, bye bye...')
+      else logger.warning(`Closing the store has failed, it will be recovered at the next start: ${error.message}`)
+      exit(error === null ? 0 : 1)
+    })
+  }
+
+  private giveUp(seconds: number): void {
+    this.parts.logger.warning(
+      `Shutting down takes longer than ${seconds} s, exiting now. The store recovers at the next start.`,
+    )
+    this.parts.exit(1)
+  }
+}

@@ -1,0 +1,86 @@
+// Who watches which key, for WATCH.
+//
+// Keys are watched in the logical database they were named in, as in Redis; the engine reports physical ones, so a change looks
+// for the database that is it now. The engine is told whether anybody watches at all, and reports nothing otherwise.
+//
+// What counts as a change: any write to the key, its removal, its expiry; and a whole database emptied or swapped with another, if
+// a key of that name exists anywhere (after a swap it may be the other database's: a transaction too many may fail, none too few). A key whose time ran out between WATCH and EXEC has changed even if nobody has looked at it since: EXEC asks
+// the clock. One that had run out before WATCH is removed by it, and its absence is what is watched.
+
+import { Slice } from '../base/slice.ts'
+import type { Session } from '../commands/session.ts'
+import { type Engine, NONE } from '../engine/engine.ts'
+
+export class Watch {
+  private readonly engine: Engine
+  private readonly databases: number
+  private readonly watchers: Map<string, Set<Session>>[]
+  private count: number
+
+  constructor(engine: Engine, databases: number) {
+    this.engine = engine
+    this.databases = databases
+    this.watchers = Array.from({ length: databases }, () => new Map())
+    this.count = 0
+  }
+
+  watch(session: Session, database: number, key: Slice): void {
+    const name = key.key()
+    if (session.watched.some((it) => it.database === database && it.key === name)) return
+    const entry = this.engine.find(database, key)
+    const expiry = entry === NONE ? 0 : this.engine.expiryOf(entry)
+    session.watched.push({ database, key: name, expiry })
+    const keys = this.watchers[database]!
+    const sessions = keys.get(name)
+    if (sessions === undefined) keys.set(name, new Set([session]))
+    else sessions.add(session)
+    this.count++
+    this.engine.watching = true
+  }
+
+  unwatch(session: Session): void {
+    for (const { database, key } of session.watched) {
+      const keys = this.watchers[database]!
+      const sessions = keys.get(key)
+      sessions?.delete(session)
+      if (sessions?.size === 0) keys.delete(key)
+      this.count--
+    }
+    session.watched.length = 0
+    session.watchBroken = false
+    this.engine.watching = this.count > 0
+  }
+
+  /** Engine event: a key of a physical database has changed. */
+  changed(physical: number, key: Slice): void {
+    for (let database = 0; database < this.databases; database++) {
+      const keys = this.watchers[database]!
+      if (keys.size === 0 || this.engine.physical(database) !== physical) continue
+      breakAll(keys.get(key.key()))
+    }
+  }
+
+  /** All of a physical database goes or moves: those who watch a key that is concerned lose. */
+  databaseChanged(physical: number): void {
+    for (let database = 0; database < this.databases; database++) {
+      const keys = this.watchers[database]!
+      if (keys.size === 0 || this.engine.physical(database) !== physical) continue
+      for (const [key, sessions] of keys) {
+        if (this.exists(key)) breakAll(sessions)
+      }
+    }
+  }
+
+  private exists(key: string): boolean {
+    const slice = new Slice(Buffer.from(key, 'latin1'))
+    for (let database = 0; database < this.databases; database++) {
+      if (this.engine.find(database, slice) !== NONE) return true
+    }
+    return false
+  }
+}
+
+function breakAll(sessions: Set<Session> | undefined): void {
+  if (sessions === undefined) return
+  for (const session of sessions) session.watchBroken = true
+}
