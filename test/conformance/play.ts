@@ -95,7 +95,12 @@ function ask(on: RawConnection, bytes: Buffer): Promise<RawReply> {
 async function several(on: RawConnection, count: number): Promise<string> {
   if (!Number.isInteger(count)) throw new Error('[raw N] needs a number of replies')
   let all = ''
-  for (let i = 0; i < count; i++) all += plain(await on.reply())
+  try {
+    for (let i = 0; i < count; i++) all += plain(await on.reply())
+  } catch (error) {
+    if (!(error instanceof ConnectionClosed)) throw error
+    all += '<closed>'
+  }
   return all
 }
 
