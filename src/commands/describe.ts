@@ -93,7 +93,9 @@ const CATEGORIES_OF_FLAGS: readonly (readonly [number, readonly string[]])[] = [
 export function categoriesOf(command: Command): string[] {
   const own = new Set(command.categories)
   const ofGroup = CATEGORY_OF_GROUP[command.group]
-  if (ofGroup !== null) own.add(ofGroup)
+  // A container that does nothing by itself (CLIENT, CONFIG) belongs nowhere; its subcommands do.
+  const doesNothing = command.subcommands !== undefined && command.arity < -1
+  if (ofGroup !== null && !doesNothing) own.add(ofGroup)
   for (const [bit, names] of CATEGORIES_OF_FLAGS) {
     if ((command.flags & bit) !== 0) for (const name of names) own.add(name)
   }

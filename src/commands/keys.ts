@@ -298,10 +298,8 @@ function transfer(session: Session, entry: number, database: number, to: Slice, 
   const size = engine.valueSize(entry)
   if (!mayStore(session, to, size) || !batchFits(session, size + to.length + 2 * WIDE_HEAD_BYTES)) return false
   const expiry = engine.expiryOf(entry)
-  // A copy: what valueOf returns is not to be relied on while the engine writes.
-  const value = new Slice(valueInHand(session, entry).copy())
   engine.begin()
-  engine.put(database, to, value, expiry)
+  engine.put(database, to, valueInHand(session, entry), expiry)
   if (source !== null) {
     const old = engine.find(session.database, source)
     if (old !== NONE) engine.remove(old)

@@ -49,7 +49,7 @@ function replyLater(session: Session, entry: number, from: number, to: number): 
   })
 }
 
-/** The value itself, for commands whose row says they need it. Valid until the next call of the engine. */
+/** The value itself, for commands whose row says they need it. Good for the very next call of the engine. */
 export function valueInHand(session: Session, entry: number): Slice {
   assert(session.engine.valueOf(entry, borrowed), 'a command ran before the value it needs was in memory')
   return borrowed

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { sliceOf } from '../../src/base/slice.ts'
 import { ALL_KEYS, type Command, FIRST_KEY, type KeyRange, PAIRED_KEYS, TWO_KEYS } from '../../src/commands/command.ts'
 import { CommandTable, keysOf } from '../../src/commands/command-table.ts'
-import { ownCommands } from './fakes.ts'
+import { commandTable } from '../../src/commands/table.ts'
 
 const row = (name: string, keys: KeyRange | null = null): Command => ({
   name,
@@ -21,15 +21,15 @@ const row = (name: string, keys: KeyRange | null = null): Command => ({
 
 describe('look-up', () => {
   it('finds every command, in any case', () => {
-    for (const [name, command] of ownCommands.byName) {
-      expect(ownCommands.lookup(sliceOf(name))).toBe(command)
-      expect(ownCommands.lookup(sliceOf(name.toLowerCase()))).toBe(command)
-      expect(ownCommands.lookup(sliceOf(name[0]! + name.slice(1).toLowerCase()))).toBe(command)
+    for (const [name, command] of commandTable.byName) {
+      expect(commandTable.lookup(sliceOf(name))).toBe(command)
+      expect(commandTable.lookup(sliceOf(name.toLowerCase()))).toBe(command)
+      expect(commandTable.lookup(sliceOf(name[0]! + name.slice(1).toLowerCase()))).toBe(command)
     }
   })
 
   it('agrees with a Map about any bytes', () => {
-    const names = [...ownCommands.byName.keys()]
+    const names = [...commandTable.byName.keys()]
     const near = fc
       .tuple(fc.constantFrom(...names), fc.nat(20), fc.nat(255))
       .map(([name, at, byte]) => name.slice(0, at) + String.fromCharCode(byte) + name.slice(at + 1))
@@ -42,7 +42,7 @@ describe('look-up', () => {
         (text) => {
           // toUpperCase folds more than ASCII; a name has only ASCII letters.
           const upper = text.replace(/[a-z]/g, (letter) => letter.toUpperCase())
-          expect(ownCommands.lookup(sliceOf(text))).toBe(ownCommands.byName.get(upper))
+          expect(commandTable.lookup(sliceOf(text))).toBe(commandTable.byName.get(upper))
         },
       ),
     )
@@ -63,8 +63,8 @@ describe('look-up', () => {
   })
 
   it('stops at the length of a name: neither empty nor huge ones are found', () => {
-    expect(ownCommands.lookup(sliceOf(''))).toBeUndefined()
-    expect(ownCommands.lookup(sliceOf('GET'.padEnd(100_000, 'x')))).toBeUndefined()
+    expect(commandTable.lookup(sliceOf(''))).toBeUndefined()
+    expect(commandTable.lookup(sliceOf('GET'.padEnd(100_000, 'x')))).toBeUndefined()
   })
 
   it('refuses two rows of one name', () => {
@@ -89,12 +89,12 @@ describe('keys of a command line', () => {
 })
 
 describe('rows', () => {
-  const all = [...ownCommands.byName.values()].flatMap((it) => [it, ...(it.subcommands?.values() ?? [])])
+  const all = [...commandTable.byName.values()].flatMap((it) => [it, ...(it.subcommands?.values() ?? [])])
 
   it.each(
     all.map((it) => [it.name, it] as const),
   )('%s says all that COMMAND DOCS and the README need', (_, command) => {
-    expect(command.name).toMatch(/^[A-Z]+(\|[A-Z]+)?$/)
+    expect(command.name).toMatch(/^[A-Z]+(\|[A-Z-]+)?$/)
     expect(command.summary).toMatch(/^[A-Z].*\.$/)
     expect(command.since).toMatch(/^\d+\.\d+\.\d+$/)
     expect(command.complexity).not.toBe('')

@@ -184,7 +184,7 @@ export class FakeEngine {
     return this.items[entry]!
   }
   private expired(item: Item): boolean {
-    return item.expiry !== 0 && item.expiry <= this.now
+    return item.expiry !== 0 && item.expiry < this.now
   }
 }
 

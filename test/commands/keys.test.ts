@@ -87,7 +87,7 @@ describe('RENAME, COPY, MOVE', () => {
     const client = new FakeClient()
     client.run('SET', 'b', 'old', 'PX', '5')
     client.run('SET', 'a', 'new')
-    client.engine.now += 5
+    client.engine.now += 6
     expect(client.run('COPY', 'a', 'b')).toBe(':1\r\n')
     expect(client.run('GET', 'b')).toBe(bulk('new'))
     expect(client.run('TTL', 'b')).toBe(':-1\r\n')
@@ -158,7 +158,7 @@ describe('SCAN', () => {
     const client = new FakeClient()
     client.run('SET', 'gone', 'v', 'PX', '1')
     client.run('SET', 'here', 'v')
-    client.engine.now += 1
+    client.engine.now += 2
     expect(walk(client)).toEqual(['here'])
   })
 
