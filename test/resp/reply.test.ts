@@ -156,13 +156,16 @@ describe('read back', () => {
 describe('the buffer', () => {
   it('doubles, keeps what is written and never writes beyond its end', () => {
     const reply = new ReplyWriter()
+    const buffers = new Set<Buffer>()
     let wanted = ''
     for (let i = 0; i < 3000; i++) {
       reply.bulkText(`value-${i}`)
+      buffers.add(reply.bytes)
       wanted += `$${`value-${i}`.length}\r\nvalue-${i}\r\n`
     }
     expect(reply.bytes.toString('latin1', 0, reply.length)).toBe(wanted)
     expect(reply.bytes.length).toBeLessThanOrEqual(2 * reply.length)
+    expect(buffers.size).toBeLessThanOrEqual(9) // 256 bytes, doubled eight times
   })
 
   it('belongs to the owner, who may swap it', () => {
