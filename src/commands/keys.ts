@@ -143,7 +143,7 @@ export const keyCommands = [
     since: '1.0.0',
     group: 'generic',
     complexity: 'O(N) for N keys.',
-    difference: 'Other clients are served while it runs, so it is no picture of one instant.',
+    difference: 'Other clients are served while it runs, so it is no picture of one instant. At most 512 MiB of keys.',
   },
   {
     name: 'DBSIZE',
@@ -322,6 +322,10 @@ function parseDatabase(session: Session, argument: Slice): number {
 const ENTRIES_PER_KEY = 10
 const MIN_SCAN_ENTRIES = 1000
 const DEFAULT_COUNT = 10
+/** A reply of SCAN is no longer than about this, whatever COUNT says: it is only a hint. */
+const MAX_SCAN_BYTES = 16 * 1024 * 1024
+/** KEYS cannot stop half way, so beyond this (ten million keys of 50 bytes) it is an error: the reply lies in memory, twice. */
+const MAX_KEYS_BYTES = 512 * 1024 * 1024
 
 function scan(session: Session, args: Args): void {
   const { reply } = session
@@ -347,28 +351,47 @@ function scan(session: Session, args: Args): void {
       return reply.error(SYNTAX_ERROR)
     }
   }
-  const limits = { keys: Number(count), entries: Math.max(MIN_SCAN_ENTRIES, Number(count) * ENTRIES_PER_KEY) }
+  const limits = {
+    keys: Number(count),
+    entries: Math.max(MIN_SCAN_ENTRIES, Number(count) * ENTRIES_PER_KEY),
+    bytes: MAX_SCAN_BYTES,
+  }
   const walk = new KeyWalk(session, cursor, { pattern, type }, limits)
   inSteps(session, walk, () => {
     reply.array(2)
     reply.bulkText(String(walk.cursor))
+    walk.replyHeader()
+    return true
   })
 }
 
 function keys(session: Session, args: Args): void {
-  const limits = { keys: Number.POSITIVE_INFINITY, entries: Number.POSITIVE_INFINITY }
-  inSteps(session, new KeyWalk(session, 0, { pattern: patternOf(args.at(1)), type: null }, limits), null)
+  const limits = { keys: Number.POSITIVE_INFINITY, entries: Number.POSITIVE_INFINITY, bytes: MAX_KEYS_BYTES }
+  const walk = new KeyWalk(session, 0, { pattern: patternOf(args.at(1)), type: null }, limits)
+  inSteps(session, walk, () => {
+    if (walk.cursor === 0) walk.replyHeader()
+    else session.reply.error(`ERR more than ${MAX_KEYS_BYTES} bytes of keys match: use SCAN`)
+    return walk.cursor === 0
+  })
 }
 
-/** Most walks end with their first step; for others the session calls again. */
-function inSteps(session: Session, walk: KeyWalk, before: (() => void) | null): void {
-  const step = (): boolean => {
-    if (!walk.step()) return false
-    before?.()
-    walk.reply()
-    return true
+/** Most walks end with their first step; for others the session calls again. `begin` says whether keys shall follow. */
+function inSteps(session: Session, walk: KeyWalk, begin: () => boolean): void {
+  let hasEnded = walk.step()
+  if (hasEnded && walk.isShort) {
+    if (begin()) walk.replyChunk()
+    return
   }
-  if (!step()) session.stepwise(step)
+  let hasBegun = false
+  session.stepwise(() => {
+    if (!hasEnded) {
+      hasEnded = walk.step()
+      return false
+    }
+    if (hasBegun) return walk.replyChunk()
+    hasBegun = true
+    return !begin()
+  })
 }
 
 const STAR = 0x2a

@@ -202,6 +202,28 @@ describe('KEYS', () => {
     expect(client.steps - before).toBeGreaterThan(2)
   })
 
+  it('gives out what it found in pieces, all of it and in one array', () => {
+    const client = new FakeClient()
+    const keys = Array.from({ length: 30 }, (_, i) => String.fromCharCode(97 + i).repeat(100_000 + i))
+    for (const key of keys) client.run('SET', key, 'v')
+    expect(bulks(client.run('KEYS', '*'))).toEqual(keys)
+    expect(client.steps).toBeGreaterThan(3)
+    expect(bulks(client.run('SCAN', '0', 'COUNT', '1000'))).toEqual(['0', ...keys])
+  })
+
+  it('has a limit, and so has SCAN, whose walk goes on behind it', () => {
+    const client = new FakeClient()
+    const name = 'k'.repeat(1024 * 1024)
+    // One key under many entries: the engine promises nothing about names here, and the memory is that of one.
+    client.engine.keyOf = (_entry, into) => into.set(bytes, 0, bytes.length)
+    const bytes = Buffer.from(name)
+    client.engine.fill(600)
+    expect(client.run('KEYS', '*')).toBe('-ERR more than 536870912 bytes of keys match: use SCAN\r\n')
+    const reply = client.run('SCAN', '0', 'COUNT', '100000')
+    expect(Number(bulks(reply.slice(0, 40))[0])).toBeGreaterThan(0)
+    expect(reply.length).toBeLessThan(100 * 1024 * 1024)
+  })
+
   it('makes its steps smaller where the pattern may cost much', () => {
     const client = new FakeClient()
     client.engine.fill(2000)
