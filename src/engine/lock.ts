@@ -26,7 +26,7 @@ export class LockError extends Error {
 export function lockDirectory(directory: string): Lock {
   const name = path.join(directory, LOCK)
   const descriptor = fs.openSync(name, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600)
-  const result = spawnSync('flock', ['--nonblock', '--exclusive', '3'], {
+  const result = spawnSync('flock', ['-n', '-x', '3'], {
     stdio: ['ignore', 'ignore', 'pipe', descriptor],
   })
   if (result.status === 0) return { release: () => fs.closeSync(descriptor) }

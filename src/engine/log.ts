@@ -15,7 +15,7 @@
 
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
-import { MAX_SEGMENT_BYTES } from '../base/limits.ts'
+import { MAX_BATCH_BYTES, MAX_SEGMENT_BYTES } from '../base/limits.ts'
 import type { Slice } from '../base/slice.ts'
 import {
   ANCHOR_EVERY_BYTES,
@@ -40,6 +40,8 @@ const BLOCK_BYTES = 1024 * 1024
 const SPARE_BLOCKS = 4
 /** Above this, one tick's bytes go through the thread pool: copying them into the page cache would hold up the loop. */
 const SYNCHRONOUS_WRITE_BYTES = 2 * 1024 * 1024
+/** A segment this long waits for the next one: what is left to its hard limit must hold the largest batch. */
+const CROWDED_BYTES = MAX_SEGMENT_BYTES - 1.25 * MAX_BATCH_BYTES
 /** Up to this many bytes a loop copies faster than a call into the runtime (measured: 64-96 on Node 20 and 24). */
 const LOOP_COPY_BYTES = 64
 
@@ -88,8 +90,10 @@ export class Log {
   /** Counts failures: a merge that spans one is abandoned. */
   failures = 0
 
-  /** Place of the last append. */
+  /** Place of the last append in the active segment, and where its value lies in memory until the next append or flush. */
   offset = 0
+  lastBytes: Buffer = Buffer.alloc(0)
+  lastValueAt = 0
 
   private readonly clock: Clock
   private readonly fuse: Fuse
@@ -175,6 +179,8 @@ export class Log {
     const at = block.length
     copy(key.bytes, key.start, key.end, block.bytes, at + head)
     if (value !== null) copy(value.bytes, value.start, value.end, block.bytes, at + head + keyLength)
+    this.lastBytes = block.bytes
+    this.lastValueAt = at + head + keyLength
     const { active } = this
     const sequence = ++this.appended
     this.offset = active.sizeBytes
@@ -594,6 +600,11 @@ export class Log {
     this.unsyncedSince = 0
     this.blocks.length = 0
     this.blocks.push(this.newBlock(0))
+  }
+
+  /** The active segment has outgrown its wish by far and there is no next one: writes must wait. */
+  get isCrowded(): boolean {
+    return this.next === null && this.active.sizeBytes > CROWDED_BYTES
   }
 
   /** The log's segments that are not sealed yet, oldest first: what repair and close have to seal. */

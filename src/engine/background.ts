@@ -1,0 +1,90 @@
+// Where long reading and writing runs: merge and hints.
+//
+// Both are tasks over a Storage (merge.ts, hint.ts). In the server a worker thread drives them (worker-driver.ts), so that copying and
+// checking gigabytes costs the event loop nothing; in simulation and tests they run inline, on the same storage as everything else, step
+// by step under one seed. The one question a merge has for the main thread, which records of a batch are live, goes through `ask`.
+
+import type { Clock } from '../base/clock.ts'
+import { type HintResult, type HintSubject, makeHint } from './hint.ts'
+import { type Answer, type MergeJob, type MergeResult, mergeTask, type Question } from './merge.ts'
+import type { Storage } from './storage.ts'
+import { run } from './task.ts'
+
+export interface MergeHandlers {
+  /** Which records of a batch are live: see merge.ts. */
+  ask(question: Question, reply: (answer: Answer) => void): void
+  progress(bytesRead: number, bytesWritten: number): void
+}
+
+export interface MergeRun {
+  pause(): void
+  resume(): void
+  /** Ends the merge as soon as possible with an error. */
+  cancel(): void
+}
+
+export interface Background {
+  hint(subject: HintSubject, done: (error: Error | null, result: HintResult | undefined) => void): void
+  merge(
+    job: MergeJob,
+    handlers: MergeHandlers,
+    done: (error: Error | null, result: MergeResult | undefined) => void,
+  ): MergeRun
+  close(): void
+}
+
+/** Lets a merge wait between batches: for its rate, while it is paused, and to be told to stop. */
+export class Pace implements MergeRun {
+  private readonly clock: Clock
+  private paused = false
+  private cancelled = false
+  private waiting: (() => void) | null = null
+
+  constructor(clock: Clock) {
+    this.clock = clock
+  }
+
+  pause(): void {
+    this.paused = true
+  }
+
+  resume(): void {
+    this.paused = false
+    this.wake()
+  }
+
+  cancel(): void {
+    this.cancelled = true
+    this.wake()
+  }
+
+  private wake(): void {
+    const { waiting } = this
+    this.waiting = null
+    waiting?.()
+  }
+
+  /** Calls back after `ms`, later while paused; with an error when cancelled. */
+  wait(ms: number, done: (error: Error | null) => void): void {
+    const check = (): void => {
+      if (this.cancelled) done(new Error('merge cancelled'))
+      else if (this.paused) this.waiting = check
+      else done(null)
+    }
+    if (ms > 0) this.clock.after(ms, check)
+    else if (this.paused || this.cancelled) check()
+    else this.clock.soon(check)
+  }
+}
+
+export function inlineBackground(storage: Storage, clock: Clock): Background {
+  return {
+    hint: (subject, done) => run(makeHint(storage, subject), done),
+    merge(job, handlers, done) {
+      const pace = new Pace(clock)
+      run(mergeTask(storage, job, handlers, pace, clock), done)
+      return pace
+    },
+    close() {},
+  }
+}

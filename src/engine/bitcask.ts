@@ -1,0 +1,876 @@
+// The engine itself: keydir, log, cache and segments put together behind the calls of engine.ts.
+//
+// Every write takes the same three steps: append a record, remember in the undo ring what the keydir said before, change the keydir.
+// `replace`, `insert` and `takeOut` below are the only places that change an entry outside of loading and merge moves; accounting
+// of live bytes, cache, watched keys and undo hang there and nowhere else.
+
+import type { Clock } from '../base/clock.ts'
+import { MAX_UNRELEASED_BYTES, MAX_UNSYNCED_MS } from '../base/limits.ts'
+import type { Logger } from '../base/logger.ts'
+import { Slice } from '../base/slice.ts'
+import { ValueCache } from './cache/value-cache.ts'
+import { ColdReads, checkRecord, type ReadDone, RecordPlace } from './cold-reads.ts'
+import { DATABASES_KEY, type Databases } from './databases.ts'
+import {
+  type Engine,
+  type EngineEvents,
+  type EngineSettings,
+  type EngineStats,
+  GATE_FAILED,
+  GATE_FULL,
+  GATE_LOADING,
+  GATE_STALLED,
+  type MergeControl,
+  NONE,
+} from './engine.ts'
+import type { Fuse } from './fuse.ts'
+import type { Keydir } from './keydir/keydir.ts'
+import type { Lock } from './lock.ts'
+import type { Log } from './log.ts'
+import {
+  BATCH_END_BYTES,
+  FLAG_EXPIRED,
+  FLAG_EXPIRY,
+  HEAD_BYTES,
+  KIND_BATCH_END,
+  KIND_SYSTEM,
+  KIND_TOMBSTONE,
+  KIND_TOUCH,
+  KIND_VALUE,
+  recordBytes,
+  TOUCH_BYTES,
+  TYPE_STRING,
+  WIDE_HEAD_BYTES,
+  writeUint48,
+} from './record.ts'
+import type { Segment, Segments } from './segments.ts'
+import {
+  type SideState,
+  UNDO_DATABASES,
+  UNDO_INSERT,
+  UNDO_REMOVE,
+  UNDO_REPLACE,
+  UNDO_TOUCH,
+  UndoRing,
+  type UndoRow,
+} from './undo.ts'
+import type { Upkeep } from './upkeep.ts'
+
+/** A synchronous read is for small values; a large one takes its time and goes to the threads. */
+const SYNCHRONOUS_READ_BYTES = 64 * 1024
+/** Expiry takes this long a slice at most, and comes back after a pause while there is more. */
+const EXPIRE_SLICE_MS = 1
+const EXPIRE_PAUSE_MS = 4
+const EXPIRE_EVERY_MS = 100
+/** Entries looked at in one slice of freeing a flushed database. */
+const FREE_SLICE_ENTRIES = 4096
+const RANDOM_TRIES = 128
+
+const NO_KEY = new Slice()
+
+/** Where the newest map of databases lies; segment null before the first one. */
+export interface SystemRecord {
+  segment: Segment | null
+  offset: number
+  bytes: number
+  sequence: number
+}
+
+interface Held {
+  sequence: number
+  value: Buffer | null
+  tickets: number
+}
+
+interface DatabasesBefore {
+  readonly map: Uint32Array
+  readonly system: SystemRecord
+  readonly doomed: number[]
+}
+
+export class Bitcask implements Engine {
+  dependsOn = 0
+  now = 0
+  gate = GATE_LOADING
+  gateMessage = ''
+  watching = false
+  readonly settings: EngineSettings
+
+  keydir: Keydir
+  readonly segments: Segments
+  readonly databases: Databases
+  readonly cache: ValueCache
+  readonly events: EngineEvents
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Set once loading has come that far (attach). */
+  log!: Log
+  upkeep!: Upkeep
+  system: SystemRecord = { segment: null, offset: 0, bytes: 0, sequence: 0 }
+  readonly loading = { active: true, startedAt: 0, totalBytes: 0, loadedBytes: 0 }
+
+  readonly fuse: Fuse
+  private readonly lock: Lock | null
+  private readonly cold: ColdReads
+  private readonly undo = new UndoRing()
+  /** Sequence of the newest delete or flush: what a miss depends on. */
+  private lastRemoval = 0
+  private readonly doomed = new Set<number>()
+  private freeing = false
+  private readonly held = new Map<number, Held>()
+  private readonly tickets = new Map<number, number>()
+  private nextTicket = 1
+  private readonly kept = new Map<number, { sequence: number; value: Buffer }>()
+  private expiredCount = 0
+  private expiryTimer: { cancel(): void } | null = null
+  private syncTimer: { cancel(): void } | null = null
+  private closing = false
+  private damagedReads = 0
+
+  private readonly keySlice = new Slice()
+  private readonly valueSlice = new Slice()
+  private readonly small = Buffer.alloc(16)
+  private readonly smallView = new DataView(this.small.buffer, this.small.byteOffset, 16)
+  private readonly smallSlice = new Slice()
+  private scratch = Buffer.allocUnsafeSlow(8 * 1024)
+  private scratchView = new DataView(this.scratch.buffer, 0, this.scratch.length)
+
+  constructor(parts: {
+    keydir: Keydir
+    segments: Segments
+    databases: Databases
+    clock: Clock
+    logger: Logger
+    fuse: Fuse
+    settings: EngineSettings
+    events: EngineEvents
+    coldReads: number
+    lock: Lock | null
+  }) {
+    this.keydir = parts.keydir
+    this.segments = parts.segments
+    this.databases = parts.databases
+    this.clock = parts.clock
+    this.logger = parts.logger
+    this.fuse = parts.fuse
+    this.lock = parts.lock
+    this.settings = parts.settings
+    this.events = parts.events
+    this.cache = new ValueCache(parts.settings.valueCacheBytes)
+    this.cold = new ColdReads(parts.segments, parts.coldReads)
+    this.loading.startedAt = parts.clock.now()
+    this.now = parts.clock.now()
+  }
+
+  /** Before anything was loaded: a keydir image takes the place of the empty keydir. */
+  adoptKeydir(keydir: Keydir): void {
+    this.keydir = keydir
+  }
+
+  /** Loading is done: writing can begin. */
+  attach(log: Log, upkeep: Upkeep): void {
+    this.log = log
+    this.upkeep = upkeep
+    this.lastRemoval = log.appended
+    this.loading.active = false
+    this.setGate(GATE_LOADING, false)
+    this.scheduleExpiry(EXPIRE_EVERY_MS)
+    this.scheduleSync()
+  }
+
+  get appended(): number {
+    return this.log.appended
+  }
+
+  get released(): number {
+    return this.log.released
+  }
+
+  get batchBytes(): number {
+    return this.log.batchBytes
+  }
+
+  get merge(): MergeControl {
+    return this.upkeep.merger
+  }
+
+  private depend(sequence: number): void {
+    if (sequence > this.dependsOn) this.dependsOn = sequence
+  }
+
+  // --- reading
+
+  find(database: number, key: Slice): number {
+    const { keydir } = this
+    const entry = keydir.find(this.databases.physical[database] as number, key)
+    if (entry === NONE) {
+      this.depend(this.lastRemoval)
+      return NONE
+    }
+    if (keydir.hasRow(entry)) {
+      const expiry = keydir.expiry(entry)
+      if (expiry !== 0 && expiry < this.now) {
+        this.expire(entry)
+        this.depend(this.lastRemoval)
+        return NONE
+      }
+      this.depend(keydir.touchSequence(entry))
+    }
+    this.depend(keydir.sequence(entry))
+    return entry
+  }
+
+  typeOf(entry: number): number {
+    return this.keydir.type(entry)
+  }
+
+  valueSize(entry: number): number {
+    return this.keydir.valueSize(entry)
+  }
+
+  expiryOf(entry: number): number {
+    return this.keydir.hasRow(entry) ? this.keydir.expiry(entry) : 0
+  }
+
+  keyOf(entry: number, into: Slice): Slice {
+    return this.keydir.key(entry, into)
+  }
+
+  idleSeconds(entry: number): number {
+    return (Math.floor(this.now / 1000) - this.keydir.accessClock(entry)) & 0xffffff
+  }
+
+  valueOf(entry: number, into: Slice): boolean {
+    this.keydir.setAccessClock(entry, Math.floor(this.now / 1000) & 0xffffff)
+    return this.inHand(entry, into) || this.readNow(entry, into)
+  }
+
+  // Cache, write buffer, values kept for a parked command: no disk.
+  private inHand(entry: number, into: Slice): boolean {
+    const { keydir } = this
+    const sequence = keydir.sequence(entry)
+    if (this.cache.get(entry, sequence, into)) return true
+    const segment = this.segments.at(keydir.segment(entry))
+    const offset = keydir.offset(entry)
+    if (offset >= segment.flushedBytes) {
+      const place = this.log.unwritten(segment, offset)
+      if (place !== null) {
+        const start = place.at + (keydir.wide(entry) ? WIDE_HEAD_BYTES : HEAD_BYTES) + keydir.keyLength(entry)
+        into.set(place.bytes, start, start + keydir.valueSize(entry))
+        return true
+      }
+    }
+    if (this.kept.size > 0) {
+      const kept = this.kept.get(entry)
+      if (kept !== undefined && kept.sequence === sequence) {
+        into.set(kept.value, 0, kept.value.length)
+        return true
+      }
+    }
+    if (this.held.size > 0) {
+      const held = this.held.get(entry)
+      if (held !== undefined && held.sequence === sequence && held.value !== null) {
+        into.set(held.value, 0, held.value.length)
+        return true
+      }
+    }
+    return false
+  }
+
+  // One synchronous read, if the fuse allows it: the page cache nearly always has what the value cache has not.
+  private readNow(entry: number, into: Slice): boolean {
+    const { keydir } = this
+    const segment = this.segments.at(keydir.segment(entry))
+    const { file } = segment
+    const length = this.recordLength(entry)
+    if (file === null || segment.syncing || length > SYNCHRONOUS_READ_BYTES || !this.fuse.begin()) return false
+    if (length > this.scratch.length) {
+      this.scratch = Buffer.allocUnsafeSlow(SYNCHRONOUS_READ_BYTES)
+      this.scratchView = new DataView(this.scratch.buffer, 0, this.scratch.length)
+    }
+    const offset = keydir.offset(entry)
+    let n = 0
+    try {
+      n = file.readSync(this.scratch, 0, length, offset)
+    } catch {
+      // The slower way round meets the same error and reports it.
+    }
+    this.fuse.end()
+    if (n !== length) return false
+    const key = keydir.key(entry, this.keySlice)
+    const database = keydir.database(entry)
+    const sequence = keydir.sequence(entry)
+    if (!checkRecord(this.scratch, this.scratchView, n, segment.salt, offset, database, key, sequence, into))
+      return false
+    segment.recentlyUsed = true
+    this.cold.count++
+    this.cache.put(entry, sequence, into.bytes, into.start, into.end)
+    return true
+  }
+
+  load(entry: number, done: ReadDone): void {
+    if (this.inHand(entry, this.valueSlice)) {
+      const copy = this.valueSlice.copy()
+      done(null, new Slice(copy))
+      return
+    }
+    const sequence = this.keydir.sequence(entry)
+    this.cold.read(this.placeOf(entry), (error, value) => {
+      if (error === null && value !== null) {
+        // The entry's number may be somebody else's by now; its sequence cannot be.
+        if (this.keydir.sequence(entry) === sequence && this.keydir.isLinked(entry)) {
+          this.cache.put(entry, sequence, value.bytes, value.start, value.end)
+        }
+      } else if (error !== null) {
+        this.damagedReads++
+        this.logger.warning('A value could not be read', { error: error.message })
+      }
+      done(error, value)
+    })
+  }
+
+  private placeOf(entry: number): RecordPlace {
+    const { keydir } = this
+    const key = new Slice(keydir.key(entry, this.keySlice).copy())
+    const segment = this.segments.at(keydir.segment(entry))
+    const length = this.recordLength(entry)
+    return new RecordPlace(segment, keydir.offset(entry), length, keydir.database(entry), key, keydir.sequence(entry))
+  }
+
+  inMemory(database: number, key: Slice, keep: boolean): boolean {
+    const entry = this.find(database, key)
+    if (entry === NONE) return true
+    const value = this.valueSlice
+    if (!this.valueOf(entry, value)) return false
+    // With several keys the next read or write may evict this one, and without a cache it is nowhere.
+    if (keep || this.settings.valueCacheBytes === 0) {
+      this.kept.set(entry, { sequence: this.keydir.sequence(entry), value: value.copy() })
+    }
+    return true
+  }
+
+  bring(database: number, key: Slice, done: (error: Error | null) => void): number {
+    const ticket = this.nextTicket++
+    const entry = this.find(database, key)
+    if (entry === NONE) {
+      done(null)
+      return ticket
+    }
+    const sequence = this.keydir.sequence(entry)
+    this.tickets.set(ticket, entry)
+    const held = this.held.get(entry)
+    if (held === undefined) this.held.set(entry, { sequence, value: null, tickets: 1 })
+    else held.tickets++
+    this.load(entry, (error, value) => {
+      const waiting = this.held.get(entry)
+      // The newest state wins: an older read that comes in late must not replace it.
+      if (error === null && value !== null && waiting !== undefined && sequence >= waiting.sequence) {
+        waiting.sequence = sequence
+        waiting.value = value.bytes.subarray(value.start, value.end)
+      }
+      done(error)
+    })
+    return ticket
+  }
+
+  drop(ticket: number): void {
+    const entry = this.tickets.get(ticket)
+    if (entry === undefined) return
+    this.tickets.delete(ticket)
+    const held = this.held.get(entry)
+    if (held !== undefined && --held.tickets === 0) this.held.delete(entry)
+  }
+
+  // --- writing
+
+  put(database: number, key: Slice, value: Slice, expiry: number): void {
+    const physical = this.databases.physical[database] as number
+    this.write(this.keydir.find(physical, key), physical, key, value, expiry)
+  }
+
+  overwrite(entry: number, value: Slice, expiry: number): void {
+    this.write(entry, this.keydir.database(entry), this.keydir.key(entry, this.keySlice), value, expiry)
+  }
+
+  private write(entry: number, database: number, key: Slice, value: Slice, expiry: number): void {
+    const flags = expiry === 0 ? 0 : FLAG_EXPIRY
+    const { log } = this
+    const sequence = log.append(KIND_VALUE, TYPE_STRING, flags, database, key, value, expiry, this.now)
+    const valueSize = value.end - value.start
+    if (entry === NONE) {
+      entry = this.keydir.insert(database, key)
+      this.undo.pushInsert(sequence, entry)
+    } else {
+      this.replace(entry, sequence)
+    }
+    const { active } = log
+    active.liveBytes += recordBytes(flags, key.end - key.start, valueSize)
+    this.keydir.place(entry, active.slot, log.offset, valueSize, sequence, TYPE_STRING, flags !== 0)
+    this.keydir.setAccessClock(entry, Math.floor(this.now / 1000) & 0xffffff)
+    if (expiry !== 0 || this.keydir.hasRow(entry)) {
+      this.keydir.setExpiry(entry, expiry)
+      this.keydir.setTouch(entry, 0, 0, 0)
+    }
+    // From the block, not from `value`: that one may lie in the cache itself (RENAME), in a page that this put evicts.
+    this.cache.put(entry, sequence, log.lastBytes, log.lastValueAt, log.lastValueAt + valueSize)
+    this.dependsOn = sequence
+    if (this.watching) this.events.onChange(database, key)
+  }
+
+  // The entry is about to get a new place: its old one is dead, and remembered.
+  private replace(entry: number, sequence: number): void {
+    const { keydir } = this
+    const segment = keydir.segment(entry)
+    this.segments.at(segment).liveBytes -= this.recordLength(entry)
+    this.undo.push(
+      UNDO_REPLACE,
+      sequence,
+      entry,
+      segment,
+      keydir.offset(entry),
+      keydir.valueSize(entry),
+      keydir.type(entry),
+      keydir.wide(entry),
+      keydir.sequence(entry),
+      this.takeSide(entry),
+    )
+  }
+
+  // What the side row says; the touch it names is dead from now on. Null for the many entries without one.
+  private takeSide(entry: number): SideState | null {
+    const { keydir } = this
+    if (!keydir.hasRow(entry)) return null
+    const side = {
+      expiry: keydir.expiry(entry),
+      touchSequence: keydir.touchSequence(entry),
+      touchSegment: keydir.touchSegment(entry),
+      touchOffset: keydir.touchOffset(entry),
+    }
+    if (side.touchSequence !== 0) this.segments.at(side.touchSegment).liveBytes -= this.touchLength(entry, side.expiry)
+    return side
+  }
+
+  remove(entry: number): void {
+    this.takeOut(entry, 0)
+  }
+
+  private takeOut(entry: number, flags: number): void {
+    const { keydir } = this
+    const database = keydir.database(entry)
+    const key = keydir.key(entry, this.keySlice)
+    const sequence = this.log.append(KIND_TOMBSTONE, 0, flags, database, key, null, 0, this.now)
+    this.debit(entry)
+    this.undo.push(UNDO_REMOVE, sequence, entry, 0, 0, 0, 0, false, 0, null)
+    keydir.unlink(entry)
+    this.cache.remove(entry)
+    this.lastRemoval = sequence
+    this.dependsOn = sequence
+    if (this.watching) this.events.onChange(database, key)
+  }
+
+  setExpiry(entry: number, expiry: number): void {
+    const { keydir, log } = this
+    const database = keydir.database(entry)
+    const key = keydir.key(entry, this.keySlice)
+    writeUint48(this.smallView, 0, keydir.sequence(entry))
+    const reference = this.smallSlice.set(this.small, 0, TOUCH_BYTES)
+    const flags = expiry === 0 ? 0 : FLAG_EXPIRY
+    const sequence = log.append(KIND_TOUCH, 0, flags, database, key, reference, expiry, this.now)
+    const before = this.takeSide(entry) ?? { expiry: 0, touchSequence: 0, touchSegment: 0, touchOffset: 0 }
+    this.undo.push(UNDO_TOUCH, sequence, entry, 0, 0, 0, 0, false, 0, before)
+    keydir.setExpiry(entry, expiry)
+    keydir.setTouch(entry, sequence, log.active.slot, log.offset)
+    log.active.liveBytes += this.touchLength(entry, expiry)
+    this.dependsOn = sequence
+    if (this.watching) this.events.onChange(database, key)
+  }
+
+  begin(): void {
+    this.log.beginBatch()
+  }
+
+  end(): void {
+    const first = this.log.batchStart
+    const count = this.log.endBatch()
+    if (count === 0) return
+    writeUint48(this.smallView, 0, first)
+    this.smallView.setUint32(6, count, true)
+    const body = this.smallSlice.set(this.small, 0, BATCH_END_BYTES)
+    this.dependsOn = this.log.append(KIND_BATCH_END, 0, 0, 0, NO_KEY, body, 0, this.now)
+  }
+
+  // --- expiring
+
+  // Expiring is a delete like any other. While writes are refused it cannot be made, so the key is only not shown.
+  private expire(entry: number): void {
+    if ((this.gate & (GATE_LOADING | GATE_FAILED | GATE_FULL)) !== 0 || this.closing) return
+    this.takeOut(entry, FLAG_EXPIRED)
+    this.expiredCount++
+  }
+
+  private scheduleExpiry(ms: number): void {
+    this.expiryTimer = this.clock.after(ms, () => this.expireSome())
+  }
+
+  private expireSome(): void {
+    if (this.closing) return
+    const { keydir, clock } = this
+    this.now = clock.now()
+    let more = false
+    if ((this.gate & (GATE_LOADING | GATE_FAILED | GATE_FULL | GATE_STALLED)) === 0) {
+      const until = clock.monotonic() + EXPIRE_SLICE_MS
+      for (let n = 1; ; n++) {
+        const entry = keydir.soonestExpiry()
+        if (entry === NONE || keydir.expiry(entry) >= this.now) break
+        this.expire(entry)
+        if (n % 32 === 0 && clock.monotonic() > until) {
+          more = true
+          break
+        }
+      }
+      this.flush()
+    }
+    this.scheduleExpiry(more ? EXPIRE_PAUSE_MS : EXPIRE_EVERY_MS)
+  }
+
+  // --- databases
+
+  physical(database: number): number {
+    return this.databases.physical[database] as number
+  }
+
+  keyCount(database: number): number {
+    this.depend(this.log.appended)
+    return this.keydir.count(this.physical(database))
+  }
+
+  expiringCount(database: number): number {
+    this.depend(this.log.appended)
+    return this.keydir.expiring(this.physical(database))
+  }
+
+  flushDatabase(database: number): void {
+    if (this.keydir.count(this.physical(database)) > 0) this.flushSome([database])
+  }
+
+  flushAll(): void {
+    const filled = [...this.databases.physical.keys()].filter((n) => this.keydir.count(this.physical(n)) > 0)
+    if (filled.length > 0) this.flushSome(filled)
+  }
+
+  private flushSome(databases: readonly number[]): void {
+    const before = this.databases.snapshot()
+    const doomed = databases.map((n) => this.databases.renew(n))
+    this.appendDatabases(before, doomed)
+    for (const id of doomed) this.doomed.add(id)
+    this.lastRemoval = this.log.appended
+    this.freeDoomed()
+  }
+
+  swapDatabases(a: number, b: number): void {
+    if (a === b) return
+    const before = this.databases.snapshot()
+    this.databases.swap(a, b)
+    this.appendDatabases(before, [])
+    this.lastRemoval = this.log.appended
+  }
+
+  private appendDatabases(before: Uint32Array, doomed: number[]): void {
+    const { log } = this
+    const key = this.keySlice.set(DATABASES_KEY, 0, DATABASES_KEY.length)
+    const map = this.databases.encode()
+    const sequence = log.append(KIND_SYSTEM, 0, 0, 0, key, this.valueSlice.set(map, 0, map.length), 0, this.now)
+    const system = { ...this.system }
+    this.creditSystem(-1)
+    const bytes = recordBytes(0, DATABASES_KEY.length, map.length)
+    this.system = { segment: log.active, offset: log.offset, bytes, sequence }
+    this.creditSystem(1)
+    const row: DatabasesBefore = { map: before, system, doomed }
+    this.undo.push(UNDO_DATABASES, sequence, 0, 0, 0, 0, 0, false, 0, row)
+    this.dependsOn = sequence
+  }
+
+  private creditSystem(sign: number): void {
+    if (this.system.segment !== null) this.system.segment.liveBytes += sign * this.system.bytes
+  }
+
+  // Keys of flushed databases are dead already; their memory comes back in slices, once the flush cannot be undone any more.
+  private freeDoomed(): void {
+    if (this.freeing) return
+    this.freeing = true
+    let cursor = 0
+    let ids: Set<number> | null = null
+    const slice = (): void => {
+      if (this.closing || this.doomed.size === 0) {
+        this.freeing = false
+        return
+      }
+      if (ids === null) {
+        if (this.undo.length > 0) {
+          this.clock.after(1, slice)
+          return
+        }
+        ids = new Set(this.doomed)
+        cursor = 0
+      }
+      const freed = ids
+      cursor = this.keydir.scan(cursor, FREE_SLICE_ENTRIES, (entry) => {
+        if (freed.has(this.keydir.database(entry))) this.discard(entry)
+      })
+      if (cursor === 0) {
+        for (const id of freed) this.doomed.delete(id)
+        ids = null
+      }
+      this.clock.soon(slice)
+    }
+    this.clock.soon(slice)
+  }
+
+  // Forgets an entry without a record: of flushed databases only.
+  private discard(entry: number): void {
+    this.debit(entry)
+    this.keydir.unlink(entry)
+    this.cache.remove(entry)
+    this.keydir.free(entry)
+  }
+
+  scan(database: number, cursor: number, budget: number, visit: (entry: number) => void): number {
+    this.depend(this.log.appended)
+    const { keydir } = this
+    const physical = this.physical(database)
+    return keydir.scan(cursor, budget, (entry) => {
+      if (keydir.database(entry) === physical && !this.isExpired(entry)) visit(entry)
+    })
+  }
+
+  randomEntry(database: number): number {
+    this.depend(this.log.appended)
+    const { keydir } = this
+    const physical = this.physical(database)
+    if (keydir.count(physical) === 0) return NONE
+    const good = (entry: number): boolean => keydir.database(entry) === physical && !this.isExpired(entry)
+    for (let n = 0; n < RANDOM_TRIES; n++) {
+      const entry = Math.floor(Math.random() * keydir.capacity)
+      if (keydir.isLinked(entry) && good(entry)) return entry
+    }
+    // A small database among many keys of others: the first one behind a random place.
+    let found = NONE
+    let cursor = Math.floor(Math.random() * keydir.capacity)
+    for (let round = 0; round < 2 && found === NONE; round++) {
+      do {
+        cursor = keydir.scan(cursor, 1024, (entry) => {
+          if (found === NONE && good(entry)) found = entry
+        })
+      } while (cursor !== 0 && found === NONE)
+    }
+    return found
+  }
+
+  private isExpired(entry: number): boolean {
+    if (!this.keydir.hasRow(entry)) return false
+    const expiry = this.keydir.expiry(entry)
+    return expiry !== 0 && expiry < this.now
+  }
+
+  // --- accounting
+
+  private recordLength(entry: number): number {
+    const { keydir } = this
+    return (keydir.wide(entry) ? WIDE_HEAD_BYTES : HEAD_BYTES) + keydir.keyLength(entry) + keydir.valueSize(entry)
+  }
+
+  private touchLength(entry: number, expiry: number): number {
+    return recordBytes(expiry === 0 ? 0 : FLAG_EXPIRY, this.keydir.keyLength(entry), TOUCH_BYTES)
+  }
+
+  /** The entry's records (value and touch) are dead (sign -1) or live (+1). */
+  credit(entry: number, sign: number): void {
+    const { keydir } = this
+    this.segments.at(keydir.segment(entry)).liveBytes += sign * this.recordLength(entry)
+    if (keydir.hasRow(entry) && keydir.touchSequence(entry) !== 0) {
+      const length = this.touchLength(entry, keydir.expiry(entry))
+      this.segments.at(keydir.touchSegment(entry)).liveBytes += sign * length
+    }
+  }
+
+  private debit(entry: number): void {
+    this.credit(entry, -1)
+  }
+
+  /** Bytes of keys past their expiry that the cycle has not removed yet, by segment number. */
+  expiredBytesBySegment(): Map<number, number> {
+    const bytes = new Map<number, number>()
+    this.keydir.visitExpired(this.now, (entry) => {
+      const { number } = this.segments.at(this.keydir.segment(entry))
+      bytes.set(number, (bytes.get(number) ?? 0) + this.recordLength(entry))
+    })
+    return bytes
+  }
+
+  // --- released and undone
+
+  /** The log says so: writes up to its `released` stand. */
+  afterRelease(flushed: boolean): void {
+    this.undo.release(this.log.released, this.freeEntry)
+    if (!flushed) this.events.onReleased()
+  }
+
+  private readonly freeEntry = (entry: number): void => this.keydir.free(entry)
+
+  /** The log failed: everything after `released` never happened. */
+  unwind(message: string): void {
+    const { released } = this.log
+    this.undo.unwind(released, this.undoRow)
+    this.kept.clear()
+    if (this.lastRemoval > released) this.lastRemoval = released
+    this.events.onFailed(released + 1, message)
+  }
+
+  private readonly undoRow = (row: UndoRow): void => {
+    const { keydir } = this
+    const { entry } = row
+    switch (row.operation) {
+      case UNDO_INSERT:
+        this.discard(entry)
+        return
+      case UNDO_REPLACE:
+        this.debit(entry)
+        keydir.place(entry, row.segment, row.offset, row.valueSize, row.before, row.type, row.wide)
+        this.restoreSide(entry, row.extra as SideState | null)
+        this.credit(entry, 1)
+        this.cache.remove(entry)
+        return
+      case UNDO_REMOVE:
+        keydir.relink(entry)
+        this.credit(entry, 1)
+        return
+      case UNDO_TOUCH:
+        this.debit(entry)
+        this.restoreSide(entry, row.extra as SideState)
+        this.credit(entry, 1)
+        return
+      case UNDO_DATABASES: {
+        const before = row.extra as DatabasesBefore
+        this.databases.restore(before.map)
+        for (const id of before.doomed) this.doomed.delete(id)
+        this.creditSystem(-1)
+        this.system = before.system
+        this.creditSystem(1)
+        return
+      }
+    }
+  }
+
+  private restoreSide(entry: number, side: SideState | null): void {
+    const { keydir } = this
+    if (side === null && !keydir.hasRow(entry)) return
+    keydir.setExpiry(entry, side === null ? 0 : side.expiry)
+    if (side === null) keydir.setTouch(entry, 0, 0, 0)
+    else keydir.setTouch(entry, side.touchSequence, side.touchSegment, side.touchOffset)
+  }
+
+  // --- gates, durability, upkeep
+
+  setGate(bit: number, closed: boolean, message = ''): void {
+    const gate = closed ? this.gate | bit : this.gate & ~bit
+    if (message !== '') this.gateMessage = message
+    if (gate === this.gate) return
+    this.gate = gate
+    this.events.onGate()
+  }
+
+  flush(): void {
+    this.fuse.tick()
+    if (this.kept.size > 0) this.kept.clear()
+    const { log } = this
+    if (log.unwrittenBytes > 0) {
+      log.flush()
+      this.checkStall()
+    }
+  }
+
+  /** Parks writes while too much is unreleased, or acknowledged bytes have waited too long for their sync. */
+  checkStall(): void {
+    const { log } = this
+    const late =
+      log.mode === 'everysec' && log.unsyncedSince !== 0 && this.clock.monotonic() - log.unsyncedSince > MAX_UNSYNCED_MS
+    this.setGate(GATE_STALLED, !log.failed && (late || log.unreleasedBytes > MAX_UNRELEASED_BYTES || log.isCrowded))
+  }
+
+  private scheduleSync(): void {
+    this.syncTimer = this.clock.after(1000, () => {
+      if (this.closing) return
+      if (this.log.mode === 'everysec' && this.log.unsyncedBytes > 0) this.log.sync()
+      this.checkStall()
+      this.upkeep.everySecond()
+      this.scheduleSync()
+    })
+  }
+
+  seal(done: (error: Error | null) => void): void {
+    this.upkeep.seal(done)
+  }
+
+  configure(change: Partial<EngineSettings>): void {
+    Object.assign(this.settings, change)
+    if (change.valueCacheBytes !== undefined) this.cache.resize(change.valueCacheBytes)
+    if (this.gate & GATE_LOADING) return
+    if (change.appendfsync !== undefined) this.log.setMode(change.appendfsync)
+    if (change.segmentSizeBytes !== undefined) this.log.segmentSizeBytes = change.segmentSizeBytes
+    this.upkeep.merger.reconsider()
+  }
+
+  stats(): EngineStats {
+    let diskBytes = 0
+    let liveBytes = 0
+    let deadBytes = 0
+    for (const segment of this.segments.all()) {
+      diskBytes += segment.sizeBytes
+      liveBytes += segment.liveBytes
+      deadBytes += segment.deadBytes
+    }
+    const { log, upkeep, keydir } = this
+    const ready = !this.loading.active
+    let keys = 0
+    let expiring = 0
+    for (const id of this.databases.physical) {
+      keys += keydir.count(id)
+      expiring += keydir.expiring(id)
+    }
+    return {
+      keys,
+      expiring,
+      keydirBytes: keydir.bytes().total,
+      cache: this.cache.stats(),
+      segments: this.segments.count,
+      diskBytes,
+      liveBytes,
+      deadBytes,
+      unsyncedBytes: ready ? log.unsyncedBytes : 0,
+      unreleasedBytes: ready ? log.unreleasedBytes : 0,
+      writes: ready ? log.appended : 0,
+      bytesWritten: ready ? log.bytesWritten : 0,
+      syncs: ready ? log.syncs : 0,
+      lastSyncMs: ready ? log.lastSyncMs : 0,
+      coldReads: this.cold.count,
+      expired: this.expiredCount,
+      corruptReads: this.damagedReads,
+      quarantinedBytes: ready ? upkeep.quarantinedBytes : 0,
+      lastWriteOk: !ready || !log.failed,
+      lastSeal: ready ? upkeep.lastSeal : 0,
+      changesSinceSeal: ready ? log.appended - upkeep.sequenceAtSeal : 0,
+      loading: this.loading,
+    }
+  }
+
+  close(done: (error: Error | null) => void): void {
+    if (this.closing || this.loading.active) return done(new Error('not open'))
+    this.closing = true
+    this.expiryTimer?.cancel()
+    this.syncTimer?.cancel()
+    this.upkeep.close((error) => {
+      this.lock?.release()
+      done(error)
+    })
+  }
+}

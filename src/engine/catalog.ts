@@ -1,0 +1,106 @@
+// The catalog: the manifest as the running engine keeps it, and the queue that everything passes which changes it.
+//
+// Jobs that change what the manifest says (a new segment, a seal, a merge's outcome, a repair) run one after the other. Each commits a
+// manifest made at that moment from all segments that are `listed`; there is no other way to the file.
+
+import { dataName } from './filename.ts'
+import type { Manifest } from './manifest.ts'
+import { commitManifest } from './manifest.ts'
+import type { Salt } from './record.ts'
+import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './segment-header.ts'
+import type { Segment, Segments } from './segments.ts'
+import type { Storage } from './storage.ts'
+import { close, open, run, sync, syncDirectory, type Task, unlink, write } from './task.ts'
+
+export class Catalog {
+  readonly storeId: Buffer
+  epoch: number
+  nextNumber: number
+  /** No lower sequence is given out again; asked at each commit. */
+  nextSequence: () => number = () => 1
+
+  private readonly storage: Storage
+  private readonly segments: Segments
+  private readonly random: () => number
+  private readonly jobs: (() => void)[] = []
+  private busy = false
+
+  constructor(storage: Storage, segments: Segments, random: () => number, from: Manifest | null, storeId: Buffer) {
+    this.storage = storage
+    this.segments = segments
+    this.random = random
+    this.storeId = from === null ? storeId : from.storeId
+    this.epoch = from === null ? 0 : from.epoch
+    this.nextNumber = from === null ? 1 : from.nextNumber
+  }
+
+  /** Runs a job when those before it have ended. */
+  enqueue<T>(job: () => Task<T>, done: (error: Error | null, value: T | undefined) => void): void {
+    this.jobs.push(() =>
+      run(job(), (error, value) => {
+        this.busy = false
+        done(error, value)
+        this.startNext()
+      }),
+    )
+    this.startNext()
+  }
+
+  get idle(): boolean {
+    return !this.busy && this.jobs.length === 0
+  }
+
+  private startNext(): void {
+    if (this.busy) return
+    const job = this.jobs.shift()
+    if (job === undefined) return
+    this.busy = true
+    job()
+  }
+
+  /** Makes durable what the segments say now. Only from within a job (or while nothing else runs, at open). */
+  *commit(): Task<void> {
+    const listed = [...this.segments.all()].filter((segment) => segment.listed)
+    listed.sort((a, b) => a.number - b.number)
+    yield* commitManifest(this.storage, {
+      storeId: this.storeId,
+      epoch: ++this.epoch,
+      nextNumber: this.nextNumber,
+      nextSequence: this.nextSequence(),
+      segments: listed.map((segment) => segment.listing()),
+    })
+  }
+
+  newSalt(): Salt {
+    const u32 = (): number => Math.floor(this.random() * 2 ** 32) >>> 0
+    return { low: u32(), high: u32() }
+  }
+
+  /**
+   * Creates a segment's file with its header, synced, its name durable; not yet listed. What an interrupted earlier try left under the
+   * name was never listed and goes.
+   */
+  *createSegment(merged: boolean): Task<Segment> {
+    const number = this.nextNumber++
+    const salt = this.newSalt()
+    const name = dataName(number)
+    const file = yield* open(this.storage, name, 'create')
+    try {
+      const header = encodeSegmentHeader(this.storeId, number, salt)
+      yield* write(file, header, 0, SEGMENT_HEADER_BYTES, 0)
+      yield* sync(file)
+      yield* syncDirectory(this.storage, '')
+    } catch (error) {
+      yield* close(file)
+      try {
+        yield* unlink(this.storage, name)
+      } catch {
+        // It is unlisted: the next start removes it.
+      }
+      throw error
+    }
+    const segment = this.segments.add(number, salt, merged)
+    segment.file = file
+    return segment
+  }
+}

@@ -1,0 +1,576 @@
+// Merge (compaction): copies what lives in some sealed segments into new ones, so that the old ones can go.
+//
+// This task only reads the inputs and writes the outputs; it changes nothing that counts. It has one question, put in batches: which of
+// these records are live? The keydir's owner answers (merger.ts), and when the task has returned its outputs, synced and sealed, it is
+// again the owner who moves the entries and commits a manifest.
+//
+// Inputs are read as one k-way merge by sequence, so that every output is in ascending sequence like every other segment. A live record
+// is copied as it is, bound to its new place; members of finished batches become plain records; anchors and batch ends are not copied.
+//
+// A tombstone of sequence s goes when nothing it hides can come back: its key has a newer record (which will hide the old value as
+// well), or each listed segment outside of the merge has only sequences above s, or a filter that denies the key. Older records of the
+// key in the inputs themselves are dead, hence not copied.
+//
+// A damaged input ends the merge: its outputs are removed, and the caller marks the segment and merges without it the next time. Going
+// on without the lost records could drop a tombstone whose old value lies in the part that stays.
+
+import type { Clock } from '../base/clock.ts'
+import {
+  ANCHOR_EVERY_BYTES,
+  ANCHOR_KEY_BYTES,
+  ANCHOR_VALUE_BYTES,
+  anchorSeed,
+  writeClaim,
+  writeMark,
+} from './anchor.ts'
+import type { MergeHandlers, Pace } from './background.ts'
+import { dataName } from './filename.ts'
+import { filterHas, filterHash } from './filter.ts'
+import { readHint } from './hint.ts'
+import {
+  FLAG_BATCH,
+  HEAD_BYTES,
+  HEAD_END,
+  HEAD_GOOD,
+  Head,
+  KIND_ANCHOR,
+  KIND_BATCH_END,
+  KIND_SYSTEM,
+  KIND_TOMBSTONE,
+  moveRecord,
+  readHead,
+  recordBytes,
+  type Salt,
+  sealRecord,
+} from './record.ts'
+import { SegmentScanner } from './scanner.ts'
+import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './segment-header.ts'
+import type { Storage, StorageFile } from './storage.ts'
+import { close, open, sync, syncDirectory, type Task, unlink, wait, write } from './task.ts'
+
+export interface MergeInput {
+  readonly number: number
+  readonly slot: number
+  readonly salt: Salt
+  readonly validBytes: number
+}
+
+/** A listed segment that is not merged: what a tombstone may still have to hide there. */
+export interface OutsideSegment {
+  readonly number: number
+  readonly salt: Salt
+  readonly validBytes: number
+  /** 0: it has no records. */
+  readonly lowSequence: number
+  readonly hinted: boolean
+}
+
+export interface MergeJob {
+  readonly storeId: Uint8Array
+  readonly inputs: readonly MergeInput[]
+  readonly outside: readonly OutsideSegment[]
+  /** Number of the first output, and the salts of as many outputs as there can be. */
+  readonly firstNumber: number
+  readonly salts: readonly Salt[]
+  readonly segmentSizeBytes: number
+  readonly rateBytesPerSecond: number // 0: unlimited
+}
+
+/** Outputs that inputs of so many bytes can need at most: two neighbours always exceed one segment's size together. */
+export function maxOutputs(inputBytes: number, segmentSizeBytes: number): number {
+  const overhead = SEGMENT_HEADER_BYTES + ANCHOR_BYTES
+  return 2 * Math.ceil(inputBytes / Math.max(64, segmentSizeBytes - overhead)) + 4
+}
+
+/** Records of one batch, keys concatenated: keys[keyStarts[i], keyStarts[i + 1]). */
+export interface Question {
+  readonly count: number
+  readonly kinds: Uint8Array
+  readonly databases: Uint32Array
+  readonly slots: Uint32Array
+  readonly offsets: Uint32Array
+  readonly sequences: Float64Array
+  readonly keyStarts: Uint32Array
+  readonly keys: Uint8Array
+}
+
+/** One number a record: DEAD, or for a live record its entry (0 for system records); for a tombstone DEAD (hidden) or KEEP. */
+export type Answer = Int32Array
+export const DEAD = -1
+/** A tombstone without a newer record of its key: whether it goes is the filters' decision. */
+export const KEEP = -2
+
+/** Where live records went, in copying order. */
+export interface Moves {
+  count: number
+  kinds: Uint8Array
+  entries: Int32Array
+  fromSlots: Uint32Array
+  fromOffsets: Uint32Array
+  outputs: Uint32Array // index into MergeResult.outputs
+  toOffsets: Uint32Array
+  sequences: Float64Array
+}
+
+export interface MergeOutput {
+  readonly number: number
+  readonly salt: Salt
+  validBytes: number
+  lowSequence: number
+  highSequence: number
+  lowTime: number
+  highTime: number
+  tombstones: number
+  tombstoneBytes: number
+}
+
+export interface MergeResult {
+  readonly outputs: MergeOutput[]
+  readonly moves: Moves
+  readonly bytesRead: number
+  readonly bytesWritten: number
+  readonly tombstonesDropped: number
+}
+
+export class DamagedInputError extends Error {
+  readonly segment: number
+  readonly offset: number
+
+  constructor(segment: number, offset: number) {
+    super(`segment ${segment} is damaged at ${offset}`)
+    this.segment = segment
+    this.offset = offset
+  }
+}
+
+const ANCHOR_BYTES = recordBytes(0, ANCHOR_KEY_BYTES, ANCHOR_VALUE_BYTES)
+const BATCH_RECORDS = 512
+const BATCH_BYTES = 512 * 1024
+const OUTPUT_BUFFER_BYTES = 1024 * 1024
+const WINDOWS_BYTES = 32 * 1024 * 1024
+const MAX_WINDOW_BYTES = 256 * 1024
+
+interface Reader {
+  readonly input: MergeInput
+  readonly file: StorageFile
+  readonly scanner: SegmentScanner
+  done: boolean
+}
+
+export function* mergeTask(
+  storage: Storage,
+  job: MergeJob,
+  handlers: MergeHandlers,
+  pace: Pace,
+  clock: Clock,
+): Task<MergeResult> {
+  const readers: Reader[] = []
+  const writer = new OutputWriter(storage, job)
+  const batch = new Batch()
+  const hidden = new Hidden(storage, job.outside)
+  let bytesRead = 0
+  let dropped = 0
+  const startedAt = clock.monotonic()
+  try {
+    const window = Math.max(4096, Math.min(MAX_WINDOW_BYTES, Math.floor(WINDOWS_BYTES / job.inputs.length)))
+    for (const input of job.inputs) {
+      const file = yield* open(storage, dataName(input.number), 'read')
+      const scanner = new SegmentScanner(file, input.salt, SEGMENT_HEADER_BYTES, input.validBytes, window)
+      const reader = { input, file, scanner, done: false }
+      readers.push(reader)
+      yield* step(reader)
+    }
+    for (;;) {
+      batch.clear()
+      while (!batch.full) {
+        const reader = lowest(readers)
+        if (reader === null) break
+        batch.add(reader.input, reader.scanner)
+        bytesRead += reader.scanner.head.end - reader.scanner.at
+        yield* step(reader)
+      }
+      if (batch.count === 0) break
+      const answer = yield* wait<Answer>((done) => handlers.ask(batch.question(), (reply) => done(null, reply)))
+      for (let i = 0; i < batch.count; i++) {
+        const verdict = answer[i] as number
+        if (verdict === DEAD) continue
+        if (verdict === KEEP && !(yield* hidden.maybe(batch, i))) {
+          dropped++
+          continue
+        }
+        yield* writer.copy(batch, i, verdict)
+      }
+      handlers.progress(bytesRead, writer.bytesWritten)
+      yield* wait<void>((done) =>
+        pace.wait(restMs(job, bytesRead + writer.bytesWritten, startedAt, clock), done as never),
+      )
+    }
+    const outputs = yield* writer.finish()
+    return {
+      outputs,
+      moves: writer.takeMoves(),
+      bytesRead,
+      bytesWritten: writer.bytesWritten,
+      tombstonesDropped: dropped,
+    }
+  } catch (error) {
+    yield* writer.abandon()
+    throw error
+  } finally {
+    for (const reader of readers) yield* close(reader.file)
+  }
+}
+
+// Reads a reader's next record that concerns a merge.
+function* step(reader: Reader): Task<void> {
+  const { scanner } = reader
+  for (;;) {
+    const status = yield* scanner.next()
+    if (status === HEAD_END) {
+      reader.done = true
+      return
+    }
+    if (status !== HEAD_GOOD || !scanner.valueGood) throw new DamagedInputError(reader.input.number, scanner.offset)
+    if (scanner.head.kind !== KIND_ANCHOR && scanner.head.kind !== KIND_BATCH_END) return
+  }
+}
+
+function lowest(readers: readonly Reader[]): Reader | null {
+  let best: Reader | null = null
+  for (const reader of readers) {
+    if (!reader.done && (best === null || reader.scanner.head.sequence < best.scanner.head.sequence)) best = reader
+  }
+  return best
+}
+
+// How long to wait so that reading and writing together stay at the rate.
+function restMs(job: MergeJob, bytes: number, startedAt: number, clock: Clock): number {
+  if (job.rateBytesPerSecond === 0) return 0
+  return Math.max(0, startedAt + (bytes / job.rateBytesPerSecond) * 1000 - clock.monotonic())
+}
+
+/** Records read and not yet judged, copied out of the readers' windows. */
+class Batch {
+  count = 0
+  bytes: Buffer = Buffer.allocUnsafeSlow(BATCH_BYTES)
+  view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length)
+  length = 0
+  readonly starts = new Uint32Array(BATCH_RECORDS)
+  readonly inputs: MergeInput[] = []
+  readonly kinds = new Uint8Array(BATCH_RECORDS)
+  readonly databases = new Uint32Array(BATCH_RECORDS)
+  readonly slots = new Uint32Array(BATCH_RECORDS)
+  readonly offsets = new Uint32Array(BATCH_RECORDS)
+  readonly sequences = new Float64Array(BATCH_RECORDS)
+  readonly keyAt = new Uint32Array(BATCH_RECORDS)
+  readonly keyLengths = new Uint32Array(BATCH_RECORDS)
+
+  get full(): boolean {
+    return this.count === BATCH_RECORDS || this.length >= BATCH_BYTES
+  }
+
+  clear(): void {
+    this.count = 0
+    this.length = 0
+    this.inputs.length = 0
+  }
+
+  add(input: MergeInput, scanner: SegmentScanner): void {
+    const { head } = scanner
+    const length = head.end - scanner.at
+    if (this.length + length > this.bytes.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.length + length))
+      this.bytes.copy(grown, 0, 0, this.length)
+      this.bytes = grown
+      this.view = new DataView(grown.buffer, grown.byteOffset, grown.length)
+    }
+    this.bytes.set(scanner.bytes.subarray(scanner.at, head.end), this.length)
+    const i = this.count++
+    this.starts[i] = this.length
+    this.inputs.push(input)
+    this.kinds[i] = head.kind
+    this.databases[i] = head.database
+    this.slots[i] = input.slot
+    this.offsets[i] = scanner.offset
+    this.sequences[i] = head.sequence
+    this.keyAt[i] = this.length + (head.keyStart - scanner.at)
+    this.keyLengths[i] = head.keyLength
+    this.length += length
+  }
+
+  question(): Question {
+    const { count } = this
+    const keyStarts = new Uint32Array(count + 1)
+    for (let i = 0; i < count; i++) keyStarts[i + 1] = (keyStarts[i] as number) + (this.keyLengths[i] as number)
+    const keys = new Uint8Array(keyStarts[count] as number)
+    for (let i = 0; i < count; i++) {
+      const at = this.keyAt[i] as number
+      keys.set(this.bytes.subarray(at, at + (this.keyLengths[i] as number)), keyStarts[i])
+    }
+    return {
+      count,
+      kinds: this.kinds.slice(0, count),
+      databases: this.databases.slice(0, count),
+      slots: this.slots.slice(0, count),
+      offsets: this.offsets.slice(0, count),
+      sequences: this.sequences.slice(0, count),
+      keyStarts,
+      keys,
+    }
+  }
+}
+
+/** What lies outside of the merge, as far as tombstones must know. Filters are read when the first tombstone asks for them. */
+class Hidden {
+  private readonly storage: Storage
+  private readonly outside: readonly OutsideSegment[]
+  private readonly filters = new Map<number, Uint8Array | null>()
+  private readonly pair = new Uint32Array(2)
+
+  constructor(storage: Storage, outside: readonly OutsideSegment[]) {
+    this.storage = storage
+    this.outside = outside
+  }
+
+  /** True when some segment outside may still hold an older record of that tombstone's key. */
+  *maybe(batch: Batch, i: number): Task<boolean> {
+    const sequence = batch.sequences[i] as number
+    const at = batch.keyAt[i] as number
+    filterHash(batch.databases[i] as number, batch.bytes, at, at + (batch.keyLengths[i] as number), this.pair)
+    for (const segment of this.outside) {
+      if (segment.lowSequence === 0 || segment.lowSequence > sequence) continue
+      let filter = this.filters.get(segment.number)
+      if (filter === undefined) {
+        const hint = segment.hinted ? yield* readHint(this.storage, segment) : null
+        filter = hint === null ? null : hint.filter.slice()
+        this.filters.set(segment.number, filter)
+      }
+      if (filter === null || filterHas(filter, this.pair)) return true
+    }
+    return false
+  }
+}
+
+class OutputWriter {
+  bytesWritten = 0
+  private readonly storage: Storage
+  private readonly job: MergeJob
+  private readonly outputs: MergeOutput[] = []
+  private file: StorageFile | null = null
+  private seed = anchorSeed({ low: 0, high: 0 })
+  private anchorAt = 0
+  private buffer = Buffer.allocUnsafeSlow(OUTPUT_BUFFER_BYTES)
+  private view = new DataView(this.buffer.buffer, this.buffer.byteOffset, this.buffer.length)
+  private length = 0
+  private written = 0 // bytes of the current output that its file has
+  private moves = newMoves(1024)
+  private readonly head = new Head()
+
+  constructor(storage: Storage, job: MergeJob) {
+    this.storage = storage
+    this.job = job
+  }
+
+  *copy(batch: Batch, i: number, verdict: number): Task<void> {
+    const input = batch.inputs[i] as MergeInput
+    const from = batch.starts[i] as number
+    const fromOffset = batch.offsets[i] as number
+    const limit = i + 1 < batch.count ? (batch.starts[i + 1] as number) : batch.length
+    const { head } = this
+    const status = readHead(batch.bytes, batch.view, from, limit, input.salt, fromOffset, head)
+    if (status !== HEAD_GOOD) throw new DamagedInputError(input.number, fromOffset)
+    const bytes = head.end - from
+    yield* this.makeRoom(bytes)
+    const output = this.outputs[this.outputs.length - 1] as MergeOutput
+    const toOffset = output.validBytes
+    moveRecord(
+      batch.bytes,
+      batch.view,
+      from,
+      input.salt,
+      fromOffset,
+      head,
+      head.flags & ~FLAG_BATCH,
+      this.buffer,
+      this.view,
+      this.length,
+      output.salt,
+      toOffset,
+    )
+    this.length += bytes
+    output.validBytes += bytes
+    if (output.lowSequence === 0) output.lowSequence = head.sequence
+    output.highSequence = head.sequence
+    if (output.lowTime === 0 || head.timeMs < output.lowTime) output.lowTime = head.timeMs
+    if (head.timeMs > output.highTime) output.highTime = head.timeMs
+    if (head.kind === KIND_TOMBSTONE) {
+      output.tombstones++
+      output.tombstoneBytes += bytes
+      return
+    }
+    const { moves } = this
+    if (moves.count === moves.entries.length) this.moves = grownMoves(moves)
+    const m = this.moves
+    const n = m.count++
+    m.kinds[n] = head.kind
+    m.entries[n] = head.kind === KIND_SYSTEM ? 0 : verdict
+    m.fromSlots[n] = input.slot
+    m.fromOffsets[n] = fromOffset
+    m.outputs[n] = this.outputs.length - 1
+    m.toOffsets[n] = toOffset
+    m.sequences[n] = head.sequence
+  }
+
+  /** Syncs and closes the last output. Returns all of them, durable, names included. */
+  *finish(): Task<MergeOutput[]> {
+    yield* this.closeOutput()
+    if (this.outputs.length > 0) yield* syncDirectory(this.storage, '')
+    return this.outputs
+  }
+
+  takeMoves(): Moves {
+    return this.moves
+  }
+
+  /** Removes what was written: nobody has heard of it. */
+  *abandon(): Task<void> {
+    if (this.file !== null) {
+      try {
+        yield* close(this.file)
+      } catch {
+        // Closed or not, it is unlinked next.
+      }
+      this.file = null
+    }
+    for (const output of this.outputs) {
+      try {
+        yield* unlink(this.storage, dataName(output.number))
+      } catch {
+        // Unlisted files are removed by the next start.
+      }
+    }
+  }
+
+  private *makeRoom(bytes: number): Task<void> {
+    const output = this.outputs[this.outputs.length - 1]
+    const full =
+      output !== undefined &&
+      output.validBytes + bytes > this.job.segmentSizeBytes &&
+      output.validBytes > SEGMENT_HEADER_BYTES + ANCHOR_BYTES
+    if (output === undefined || full) {
+      yield* this.closeOutput()
+      yield* this.openOutput()
+    }
+    const current = this.outputs[this.outputs.length - 1] as MergeOutput
+    if (current.validBytes - this.anchorAt >= ANCHOR_EVERY_BYTES || this.anchorAt === 0) {
+      yield* this.reserve(ANCHOR_BYTES)
+      this.anchor(current)
+    }
+    yield* this.reserve(bytes)
+  }
+
+  private anchor(output: MergeOutput): void {
+    const at = this.length
+    const offset = output.validBytes
+    writeMark(this.seed, offset, this.buffer, this.view, at + HEAD_BYTES)
+    writeClaim(this.view, at + HEAD_BYTES + ANCHOR_KEY_BYTES, NO_CLAIM)
+    sealRecord(
+      this.buffer,
+      this.view,
+      at,
+      output.salt,
+      offset,
+      KIND_ANCHOR,
+      0,
+      0,
+      0,
+      ANCHOR_KEY_BYTES,
+      ANCHOR_VALUE_BYTES,
+      output.highSequence,
+      output.highTime,
+      0,
+    )
+    this.anchorAt = offset
+    this.length += ANCHOR_BYTES
+    output.validBytes += ANCHOR_BYTES
+  }
+
+  private *reserve(bytes: number): Task<void> {
+    if (this.length + bytes <= this.buffer.length) return
+    yield* this.flush()
+    if (bytes > this.buffer.length) {
+      this.buffer = Buffer.allocUnsafeSlow(bytes)
+      this.view = new DataView(this.buffer.buffer, this.buffer.byteOffset, bytes)
+    }
+  }
+
+  private *flush(): Task<void> {
+    if (this.length === 0) return
+    yield* write(this.file as StorageFile, this.buffer, 0, this.length, this.written)
+    this.written += this.length
+    this.bytesWritten += this.length
+    this.length = 0
+  }
+
+  private *openOutput(): Task<void> {
+    const { job } = this
+    const index = this.outputs.length
+    const salt = job.salts[index] as Salt
+    const number = job.firstNumber + index
+    this.file = yield* open(this.storage, dataName(number), 'create')
+    const header = encodeSegmentHeader(Buffer.from(job.storeId), number, salt)
+    this.outputs.push({
+      number,
+      salt,
+      validBytes: SEGMENT_HEADER_BYTES,
+      lowSequence: 0,
+      highSequence: 0,
+      lowTime: 0,
+      highTime: 0,
+      tombstones: 0,
+      tombstoneBytes: 0,
+    })
+    this.seed = anchorSeed(salt)
+    this.anchorAt = 0
+    this.written = 0
+    header.copy(this.buffer, 0)
+    this.length = SEGMENT_HEADER_BYTES
+  }
+
+  private *closeOutput(): Task<void> {
+    if (this.file === null) return
+    yield* this.flush()
+    yield* sync(this.file)
+    const { file } = this
+    this.file = null
+    yield* close(file)
+  }
+}
+
+const NO_CLAIM = { provenSegment: 0, provenOffset: 0, previousSegment: 0, previousLength: 0 }
+
+function newMoves(capacity: number): Moves {
+  return {
+    count: 0,
+    kinds: new Uint8Array(capacity),
+    entries: new Int32Array(capacity),
+    fromSlots: new Uint32Array(capacity),
+    fromOffsets: new Uint32Array(capacity),
+    outputs: new Uint32Array(capacity),
+    toOffsets: new Uint32Array(capacity),
+    sequences: new Float64Array(capacity),
+  }
+}
+
+function grownMoves(moves: Moves): Moves {
+  const grown = newMoves(moves.entries.length * 2)
+  grown.count = moves.count
+  grown.kinds.set(moves.kinds)
+  grown.entries.set(moves.entries)
+  grown.fromSlots.set(moves.fromSlots)
+  grown.fromOffsets.set(moves.fromOffsets)
+  grown.outputs.set(moves.outputs)
+  grown.toOffsets.set(moves.toOffsets)
+  grown.sequences.set(moves.sequences)
+  return grown
+}

@@ -1,0 +1,482 @@
+// The merge as the engine's owner sees it: decides when, answers which records live, moves the entries, commits.
+//
+// The order that keeps everything (design: Merge; invariants 3 and 4):
+//   1. the task copies what lives; its outputs are synced (merge.ts)
+//   2. entries move by compare-and-replace: only those that still are what the task read
+//   3. the log is synced past everything appended by then: a value that killed an old record must be durable before that record goes
+//   4. one manifest lists the outputs and no longer the inputs
+//   5. the inputs are unlinked when the last reader has left them
+// If the log failed between the first question and step 3, writes were undone and some "dead" records live again: the outputs are listed
+// beside the inputs then, and nothing goes. A record that is listed twice is the same record.
+
+import { Slice } from '../base/slice.ts'
+import type { Background, MergeRun } from './background.ts'
+import type { Bitcask } from './bitcask.ts'
+import type { Catalog } from './catalog.ts'
+import type { MergeControl, MergeStatus } from './engine.ts'
+import { NONE } from './engine.ts'
+import {
+  type Answer,
+  type DamagedInputError,
+  DEAD,
+  KEEP,
+  type MergeJob,
+  type MergeResult,
+  maxOutputs,
+  type Question,
+} from './merge.ts'
+import { type Choice, chooseInputs, inWindow, type SegmentFacts } from './merge-policy.ts'
+import { KIND_SYSTEM, KIND_TOMBSTONE, KIND_TOUCH } from './record.ts'
+import type { Segment } from './segments.ts'
+import { type Task, wait } from './task.ts'
+
+const MOVES_A_SLICE = 2000
+/** After a seal or a merge the next check comes soon, but not at once: seals come in bursts. */
+const SOON_MS = 50
+const RETRY_AFTER_FAILURE_MS = 10_000
+
+type WaitDone = (error: Error | null, bytesFreed: number) => void
+
+export class Merger implements MergeControl {
+  private readonly store: Bitcask
+  private readonly catalog: Catalog
+  private readonly background: Background
+  private readonly random: () => number
+  private readonly seal: (done: (error: Error | null) => void) => void
+  private readonly onOutputs: () => void
+
+  private running: MergeRun | null = null
+  private busy = false
+  /** Somebody asked while a merge that nobody asked for was running: one more follows. */
+  private askedAgain = false
+  private asked = false
+  private paused = false
+  private closed = false
+  private waiters: WaitDone[] = []
+  private freedForWaiters = 0
+  private timer: { cancel(): void } | null = null
+  private dueAt = 0
+  private notBefore = 0
+  private readonly facts = {
+    segments: 0,
+    bytesTotal: 0,
+    bytesRead: 0,
+    bytesWritten: 0,
+    merges: 0,
+    failures: 0,
+    lastFreedBytes: 0,
+    lastDurationMs: 0,
+    lastError: '',
+  }
+
+  constructor(
+    store: Bitcask,
+    catalog: Catalog,
+    background: Background,
+    random: () => number,
+    seal: (done: (error: Error | null) => void) => void,
+    onOutputs: () => void,
+  ) {
+    this.store = store
+    this.catalog = catalog
+    this.background = background
+    this.random = random
+    this.seal = seal
+    this.onOutputs = onOutputs
+    this.schedule(this.interval())
+  }
+
+  // --- what MERGE asks
+
+  start(): boolean {
+    if (this.busy || this.closed || this.estimate().segments === 0) return false
+    this.askedFor()
+    return true
+  }
+
+  wait(done: WaitDone): void {
+    if (this.closed) return done(new Error('the store is closing'), 0)
+    this.waiters.push(done)
+    if (!this.busy) this.askedFor()
+    else if (!this.asked) this.askedAgain = true
+  }
+
+  // Somebody said MERGE: what lies in the active segment counts as well, so it is sealed first.
+  private askedFor(): void {
+    this.busy = true
+    this.asked = true
+    this.askedAgain = false
+    this.freedForWaiters = 0
+    this.seal((error) => {
+      if (error !== null) this.finish(error, 0)
+      else if (!this.begin(true)) this.finish(null, 0)
+    })
+  }
+
+  pause(): void {
+    this.paused = true
+    this.running?.pause()
+  }
+
+  resume(): void {
+    this.paused = false
+    this.running?.resume()
+    this.schedule(SOON_MS)
+  }
+
+  status(): MergeStatus {
+    const state = this.paused
+      ? 'paused'
+      : this.busy
+        ? 'running'
+        : this.store.settings.mergeEnabled
+          ? 'idle'
+          : 'disabled'
+    return { ...this.facts, state, nextCheckInMs: Math.max(0, Math.round(this.dueAt - this.store.clock.monotonic())) }
+  }
+
+  estimate(): { bytesFreed: number; segments: number } {
+    // The active segment would be sealed first: it is judged as if it were.
+    const all = this.segmentFacts().map((facts) => (facts.sealed ? facts : { ...facts, sealed: true }))
+    const choice = chooseInputs(all, this.store.settings, true)
+    return { bytesFreed: choice.freedBytes, segments: choice.inputs.length }
+  }
+
+  why(): ReturnType<MergeControl['why']> {
+    const all = this.segmentFacts()
+    const { verdicts } = chooseInputs(all, this.store.settings, false)
+    const expired = this.expiredBytes()
+    return all.map((facts) => ({
+      segment: facts.number,
+      bytes: facts.bytes,
+      liveBytes: facts.liveBytes,
+      deadBytes: facts.deadBytes,
+      expiredBytes: expired.get(facts.number) ?? 0,
+      tombstones: facts.tombstones,
+      verdict: verdicts.get(facts.number) ?? '',
+    }))
+  }
+
+  // Bytes of keys that are past their expiry and not yet removed, by segment: what the expiry cycle is about to make dead.
+  private expiredBytes(): Map<number, number> {
+    return this.store.expiredBytesBySegment()
+  }
+
+  // --- deciding
+
+  /** Something changed that may make a merge worth it: a seal, a setting. */
+  reconsider(): void {
+    this.schedule(SOON_MS)
+  }
+
+  private interval(): number {
+    return this.store.settings.mergeIntervalMs * (0.9 + 0.2 * this.random())
+  }
+
+  private schedule(ms: number): void {
+    if (this.closed) return
+    const at = this.store.clock.monotonic() + ms
+    if (this.timer !== null && this.dueAt <= at) return
+    this.timer?.cancel()
+    this.dueAt = at
+    this.timer = this.store.clock.after(ms, () => {
+      this.timer = null
+      this.check()
+      if (this.timer === null) this.schedule(this.interval())
+    })
+  }
+
+  private check(): void {
+    const { settings, clock, log } = this.store
+    if (this.busy || this.paused || this.closed || log.failed || !settings.mergeEnabled) return
+    if (clock.monotonic() < this.notBefore) return
+    if (!inWindow(settings.mergeWindow, new Date(clock.now()).getHours())) return
+    this.begin(false)
+  }
+
+  private segmentFacts(): SegmentFacts[] {
+    return [...this.store.segments.all()]
+      .filter((segment) => segment.listed && segment !== this.store.log.next)
+      .map((segment) => ({
+        number: segment.number,
+        bytes: segment.sizeBytes,
+        liveBytes: segment.liveBytes,
+        deadBytes: segment.deadBytes,
+        tombstoneBytes: segment.tombstoneBytes,
+        tombstones: segment.tombstones,
+        sealed: segment.sealed,
+        hinted: segment.hinted,
+        damaged: segment.damaged,
+        lowSequence: segment.lowSequence,
+        highSequence: segment.highSequence,
+      }))
+  }
+
+  private begin(asked: boolean): boolean {
+    const choice = chooseInputs(this.segmentFacts(), this.store.settings, asked)
+    if (choice.inputs.length === 0) return false
+    this.busy = true
+    this.run(choice, asked)
+    return true
+  }
+
+  private run(choice: Choice, asked: boolean): void {
+    const { store, catalog, facts } = this
+    const inputs = choice.inputs.map((number) => store.segments.get(number) as Segment)
+    const inputBytes = inputs.reduce((sum, segment) => sum + segment.sizeBytes, 0)
+    const count = maxOutputs(inputBytes, store.settings.segmentSizeBytes)
+    const job: MergeJob = {
+      storeId: catalog.storeId,
+      inputs: inputs.map((s) => ({ number: s.number, slot: s.slot, salt: s.salt, validBytes: s.sizeBytes })),
+      outside: [...store.segments.all()]
+        .filter((s) => s.listed && !choice.inputs.includes(s.number))
+        .map((s) => ({
+          number: s.number,
+          salt: s.salt,
+          validBytes: s.sizeBytes,
+          lowSequence: s.lowSequence,
+          hinted: s.sealed && s.hinted,
+        })),
+      firstNumber: catalog.nextNumber,
+      salts: Array.from({ length: count }, () => catalog.newSalt()),
+      segmentSizeBytes: store.settings.segmentSizeBytes,
+      rateBytesPerSecond: store.settings.mergeRateBytesPerSecond,
+    }
+    catalog.nextNumber += count
+    const failures = store.log.failures
+    const startedAt = store.clock.monotonic()
+    facts.segments = inputs.length
+    facts.bytesTotal = inputBytes
+    facts.bytesRead = 0
+    facts.bytesWritten = 0
+    const ended = (error: Error | null, freed: number): void => {
+      facts.lastDurationMs = Math.round(store.clock.monotonic() - startedAt)
+      if (error === null) {
+        facts.merges++
+        facts.lastFreedBytes = freed
+        facts.lastError = ''
+        store.logger.verbose('Merge finished', { inputs: choice.inputs, freedBytes: freed })
+      } else {
+        facts.failures++
+        facts.lastError = error.message
+        this.notBefore = store.clock.monotonic() + RETRY_AFTER_FAILURE_MS
+        if (!this.closed) store.logger.warning('Merge abandoned, the data is as it was', { error: error.message })
+      }
+      this.freedForWaiters += Math.max(0, freed)
+      // What one merge could not take goes into the next: somebody who waits waits for all of it.
+      const truncated = [...choice.verdicts.values()].some((verdict) => verdict.startsWith('next time'))
+      if (error === null && asked && truncated && this.begin(true)) return
+      this.finish(error, this.freedForWaiters)
+    }
+    this.running = this.background.merge(
+      job,
+      {
+        ask: (question, reply) => reply(this.answer(question)),
+        progress: (read, written) => {
+          facts.bytesRead = read
+          facts.bytesWritten = written
+        },
+      },
+      (error, result) => {
+        this.running = null
+        if (error !== null || result === undefined) {
+          this.blame(error)
+          ended(error ?? new Error('merge ended without a result'), 0)
+          return
+        }
+        const outputBytes = result.outputs.reduce((sum, output) => sum + output.validBytes, 0)
+        if (store.log.failures !== failures || this.closed) {
+          this.discard(result)
+          ended(new Error('the log failed or closed meanwhile'), 0)
+          return
+        }
+        this.apply(inputs, result, failures, (failed) => ended(failed, failed === null ? inputBytes - outputBytes : 0))
+      },
+    )
+    if (this.paused) this.running?.pause()
+  }
+
+  private finish(error: Error | null, freed: number): void {
+    this.busy = false
+    this.asked = false
+    if (this.askedAgain && !this.closed) {
+      this.askedFor()
+      return
+    }
+    for (const waiter of this.waiters.splice(0)) waiter(error, freed)
+    this.schedule(SOON_MS)
+  }
+
+  private blame(error: Error | null): void {
+    // Over a thread's border only the fields of an error survive, not its class.
+    const damaged = error as Partial<DamagedInputError> | null
+    if (damaged?.segment === undefined) return
+    const segment = this.store.segments.get(damaged.segment)
+    if (segment === undefined) return
+    segment.damaged = true
+    this.store.logger.warning('A segment is damaged: it is kept, and no longer merged', {
+      segment: damaged.segment,
+      offset: damaged.offset,
+    })
+  }
+
+  private discard(result: MergeResult): void {
+    for (const output of result.outputs) {
+      const segment = this.store.segments.add(output.number, output.salt, true)
+      this.store.segments.retire(segment)
+    }
+  }
+
+  // --- which records live
+
+  private readonly key = new Slice()
+
+  private answer(question: Question): Answer {
+    const answer = new Int32Array(question.count)
+    const keys = Buffer.from(question.keys.buffer, question.keys.byteOffset, question.keys.length)
+    for (let i = 0; i < question.count; i++) {
+      this.key.set(keys, question.keyStarts[i] as number, question.keyStarts[i + 1] as number)
+      answer[i] = this.judge(question, i)
+    }
+    return answer
+  }
+
+  private judge(question: Question, i: number): number {
+    const { keydir, system, segments } = this.store
+    const kind = question.kinds[i] as number
+    const slot = question.slots[i] as number
+    const offset = question.offsets[i] as number
+    const sequence = question.sequences[i] as number
+    if (kind === KIND_SYSTEM) {
+      const current = system.segment === segments.at(slot) && system.offset === offset
+      return current ? 0 : DEAD
+    }
+    const entry = keydir.find(question.databases[i] as number, this.key)
+    if (kind === KIND_TOMBSTONE) return entry !== NONE && keydir.sequence(entry) > sequence ? DEAD : KEEP
+    if (entry === NONE) return DEAD
+    if (kind === KIND_TOUCH) return this.isTouch(entry, slot, offset, sequence) ? entry : DEAD
+    return this.isPlace(entry, slot, offset, sequence) ? entry : DEAD
+  }
+
+  private isPlace(entry: number, slot: number, offset: number, sequence: number): boolean {
+    const { keydir } = this.store
+    return keydir.segment(entry) === slot && keydir.offset(entry) === offset && keydir.sequence(entry) === sequence
+  }
+
+  private isTouch(entry: number, slot: number, offset: number, sequence: number): boolean {
+    const { keydir } = this.store
+    return (
+      keydir.hasRow(entry) &&
+      keydir.touchSequence(entry) === sequence &&
+      keydir.touchSegment(entry) === slot &&
+      keydir.touchOffset(entry) === offset
+    )
+  }
+
+  // --- moving and committing
+
+  private apply(
+    inputs: readonly Segment[],
+    result: MergeResult,
+    failures: number,
+    done: (error: Error | null) => void,
+  ): void {
+    const { store } = this
+    const outputs = result.outputs.map((output) => {
+      const segment = store.segments.add(output.number, output.salt, true)
+      segment.sizeBytes = output.validBytes
+      segment.flushedBytes = output.validBytes
+      segment.syncedBytes = output.validBytes
+      segment.sealed = true
+      segment.lowSequence = output.lowSequence
+      segment.highSequence = output.highSequence
+      segment.lowTime = output.lowTime
+      segment.highTime = output.highTime
+      segment.tombstones = output.tombstones
+      segment.tombstoneBytes = output.tombstoneBytes
+      return segment
+    })
+    let next = 0
+    const slice = (): void => {
+      const end = Math.min(result.moves.count, next + MOVES_A_SLICE)
+      for (; next < end; next++) this.move(result, outputs, next)
+      if (next < result.moves.count) store.clock.soon(slice)
+      else this.catalog.enqueue(() => this.commit(inputs, outputs, failures), done)
+    }
+    slice()
+  }
+
+  private move(result: MergeResult, outputs: readonly Segment[], i: number): void {
+    const { store } = this
+    const { keydir } = store
+    const { moves } = result
+    const entry = moves.entries[i] as number
+    const slot = moves.fromSlots[i] as number
+    const offset = moves.fromOffsets[i] as number
+    const sequence = moves.sequences[i] as number
+    const output = outputs[moves.outputs[i] as number] as Segment
+    const toOffset = moves.toOffsets[i] as number
+    const kind = moves.kinds[i] as number
+    if (kind === KIND_SYSTEM) {
+      const { system } = store
+      if (system.sequence !== sequence || system.segment === null) return
+      system.segment.liveBytes -= system.bytes
+      output.liveBytes += system.bytes
+      store.system = { ...system, segment: output, offset: toOffset }
+      return
+    }
+    if (!keydir.isLinked(entry)) return
+    if (kind === KIND_TOUCH) {
+      if (!this.isTouch(entry, slot, offset, sequence)) return
+      store.credit(entry, -1)
+      keydir.setTouch(entry, sequence, output.slot, toOffset)
+      store.credit(entry, 1)
+      return
+    }
+    if (!this.isPlace(entry, slot, offset, sequence)) return
+    store.credit(entry, -1)
+    keydir.place(
+      entry,
+      output.slot,
+      toOffset,
+      keydir.valueSize(entry),
+      sequence,
+      keydir.type(entry),
+      keydir.wide(entry),
+    )
+    store.credit(entry, 1)
+  }
+
+  private *commit(inputs: readonly Segment[], outputs: readonly Segment[], failures: number): Task<void> {
+    const { store } = this
+    const { log } = store
+    try {
+      yield* wait<void>((done) => log.whenSynced(log.appended, done as never))
+    } catch {
+      // Judged below: the count of failures tells.
+    }
+    const keepInputs = log.failures !== failures
+    for (const segment of outputs) segment.listed = true
+    if (log.failed) {
+      // Closed: no manifest is written any more. The entries point into outputs that stay open until we end, and the next start knows
+      // nothing of them: it reads the inputs.
+      throw new Error('the log failed while a merge was about to commit')
+    }
+    if (!keepInputs) for (const segment of inputs) segment.listed = false
+    try {
+      yield* this.catalog.commit()
+    } catch (error) {
+      for (const segment of inputs) segment.listed = true
+      store.upkeep.manifestFailed(error as Error)
+      throw error
+    }
+    if (!keepInputs) for (const segment of inputs) store.segments.retire(segment)
+    this.onOutputs()
+  }
+
+  close(): void {
+    this.closed = true
+    this.timer?.cancel()
+    this.running?.cancel()
+  }
+}

@@ -1,0 +1,254 @@
+// Opening a store: lock, manifest, recovery, then a fresh active segment and the one after it. The engine is returned at once, with its
+// gate closed (LOADING), so that a server can answer its clients meanwhile.
+
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import type { Background } from './background.ts'
+import { Bitcask } from './bitcask.ts'
+import { Catalog } from './catalog.ts'
+import { Databases } from './databases.ts'
+import type { Engine, EngineEvents, EngineSettings } from './engine.ts'
+import { Fuse } from './fuse.ts'
+import { readImage, removeImage } from './image.ts'
+import { Keydir } from './keydir/keydir.ts'
+import { type Lock, lockDirectory } from './lock.ts'
+import { Log } from './log.ts'
+import { type Manifest, readManifest } from './manifest.ts'
+import { ensureDirectory, nodeStorage } from './node-storage.ts'
+import { type Recovered, Recovery, RecoveryError } from './recovery.ts'
+import { Reserve } from './reserve.ts'
+import { Segments } from './segments.ts'
+import type { Storage } from './storage.ts'
+import { list, run, type Task } from './task.ts'
+import { Upkeep } from './upkeep.ts'
+import { workerBackground } from './worker-driver.ts'
+
+export interface CommonOptions {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly settings: EngineSettings
+  /** How many logical databases there are. */
+  readonly databases: number
+  /** What to do when records are lost and their keys unknown: not start, or serve what is left. */
+  readonly onCorruption: 'refuse' | 'serve'
+  /** Synchronous file calls under the fuse. False: never. */
+  readonly synchronousIo: boolean
+  /** Cold reads at once: the size of the thread pool less two, at least one. */
+  readonly coldReads: number
+  /** Bytes held back for a full disk, 0 none. */
+  readonly reserveBytes: number
+}
+
+export interface EngineOptions extends CommonOptions {
+  readonly storage: Storage
+  readonly lock: Lock | null
+  readonly background: Background
+  /** [0, 1): salts, store id, jitter. */
+  readonly random: () => number
+}
+
+export interface DirectoryOptions extends CommonOptions {
+  /** Made if it is missing. */
+  readonly directory: string
+  /** Start even where no lock can be had. Two writers destroy a directory. */
+  readonly unsafeNoLock: boolean
+}
+
+export type OpenDone = (error: Error | null, engine: Engine | null) => void
+
+/** Opens the store in a directory of real files. Throws when the directory cannot be made, used or locked. */
+export function openEngine(options: DirectoryOptions, events: EngineEvents, done: OpenDone): Engine {
+  ensureDirectory(options.directory)
+  let lock: Lock | null = null
+  try {
+    lock = lockDirectory(options.directory)
+  } catch (error) {
+    if (!options.unsafeNoLock || (error as { code?: string }).code !== 'ENOLOCK') throw error
+    options.logger.warning('No lock could be had: --unsafe-no-lock is set, so nothing keeps a second process out')
+  }
+  const storage = nodeStorage(options.directory)
+  return openOn(
+    {
+      ...options,
+      storage,
+      lock,
+      background: workerBackground(options.directory),
+      // Salts need to be unlike each other and unknown to clients, no more.
+      random: cryptoRandom,
+    },
+    events,
+    done,
+  )
+}
+
+/** Opens a store on any storage. */
+export function openOn(options: EngineOptions, events: EngineEvents, done: OpenDone): Engine {
+  const { storage, clock, logger } = options
+  const segments = new Segments(storage, (name, error) => {
+    logger.warning('A file that is no data any more could not be removed', { name, error: error.message })
+  })
+  const store = new Bitcask({
+    keydir: new Keydir({ seed: Math.floor(options.random() * 2 ** 32) }),
+    segments,
+    databases: new Databases(options.databases),
+    clock,
+    logger,
+    fuse: new Fuse(clock, options.synchronousIo),
+    settings: { ...options.settings },
+    events,
+    coldReads: options.coldReads,
+    lock: options.lock,
+  })
+  run(opening(store, options), (error) => {
+    if (error !== null) {
+      options.background.close()
+      segments.closeAll(() => {
+        options.lock?.release()
+        done(error, null)
+      })
+      return
+    }
+    done(null, store)
+  })
+  return store
+}
+
+function* opening(store: Bitcask, options: EngineOptions): Task<void> {
+  const { storage, clock, logger, random } = options
+  const { segments } = store
+  const found = yield* readManifest(storage)
+  if (found === 'newer') {
+    throw new RecoveryError(
+      'EUNSUPPORTED',
+      'The MANIFEST was written by a newer version of Casky. Start that version; nothing was changed.',
+    )
+  }
+  const names = yield* list(storage, '')
+  const manifest: Manifest | null = typeof found === 'string' ? null : found
+  const storeId = Buffer.from(Array.from({ length: 16 }, () => Math.floor(random() * 256)))
+  const catalog = new Catalog(storage, segments, random, manifest, storeId)
+  const fresh = found === 'missing' && !names.some((name) => name.endsWith('.data'))
+
+  const recovered =
+    (yield* fromImage(store, storage, manifest)) ??
+    (yield* fromSegments(store, options, catalog, fresh ? emptyManifest(storeId) : manifest, names))
+  yield* removeImage(storage)
+
+  const active = yield* catalog.createSegment(false)
+  const next = yield* catalog.createSegment(false)
+  active.listed = true
+  next.listed = true
+  for (const segment of recovered.emptied) segment.listed = false
+  catalog.nextSequence = () => Math.max(recovered.lastSequence, store.loading.active ? 0 : store.log.appended) + 1
+  yield* catalog.commit()
+  for (const segment of recovered.emptied) segments.retire(segment)
+
+  store.system = recovered.system
+  const log = new Log(
+    active,
+    recovered.lastSequence,
+    options.settings.appendfsync,
+    options.settings.segmentSizeBytes,
+    clock,
+    store.fuse,
+    {
+      onReleased: (flushed) => store.afterRelease(flushed),
+      onFailed: (error, sync) => store.unwind(store.upkeep.failed(error, sync)),
+      onRotated: () => store.upkeep.rotated(),
+      onSynced: () => store.checkStall(),
+    },
+  )
+  log.next = next
+  const upkeep = new Upkeep(
+    store,
+    storage,
+    catalog,
+    options.background,
+    new Reserve(storage, options.reserveBytes),
+    random,
+  )
+  upkeep.quarantinedBytes = recovered.quarantinedBytes
+  store.attach(log, upkeep)
+  upkeep.begin()
+  logger.notice('The data is loaded', {
+    keys: store.keydir.total,
+    segments: segments.count,
+    tookMs: Math.round(clock.now() - store.loading.startedAt),
+  })
+}
+
+const emptyManifest = (storeId: Buffer): Manifest => ({
+  storeId,
+  epoch: 0,
+  nextSequence: 1,
+  nextNumber: 1,
+  segments: [],
+})
+
+// After a clean stop everything is sealed, and an image of that very epoch says all that reading would find.
+function* fromImage(store: Bitcask, storage: Storage, manifest: Manifest | null): Task<Recovered | null> {
+  if (manifest === null || manifest.segments.some((segment) => !segment.sealed)) return null
+  const image = yield* readImage(storage, manifest.epoch, (bytes) => {
+    store.loading.loadedBytes = bytes
+  })
+  if (image === null) return null
+  const { header } = image
+  const facts = new Map(header.segments.map((segment) => [segment.number, segment]))
+  if (manifest.segments.some((segment) => !facts.has(segment.number))) return null
+  store.adoptKeydir(image.keydir)
+  for (const each of manifest.segments) {
+    const fact = facts.get(each.number) as (typeof header.segments)[number]
+    const segment = store.segments.addAt(fact.slot, each.number, each.salt, each.merged)
+    segment.listed = true
+    segment.sealed = true
+    segment.damaged = each.damaged
+    segment.hinted = fact.hinted
+    segment.sizeBytes = each.validBytes
+    segment.flushedBytes = each.validBytes
+    segment.syncedBytes = each.validBytes
+    segment.lowSequence = each.lowSequence
+    segment.highSequence = each.highSequence
+    segment.lowTime = each.lowTime
+    segment.highTime = each.highTime
+    segment.liveBytes = fact.liveBytes
+    segment.tombstones = fact.tombstones
+    segment.tombstoneBytes = fact.tombstoneBytes
+  }
+  if (header.system !== null) store.databases.decode(Buffer.from(header.system.value, 'base64'))
+  const system =
+    header.system === null
+      ? { segment: null, offset: 0, bytes: 0, sequence: 0 }
+      : {
+          segment: store.segments.get(header.system.segment) ?? null,
+          offset: header.system.offset,
+          bytes: header.system.bytes,
+          sequence: header.system.sequence,
+        }
+  const lastSequence = Math.max(header.lastSequence, manifest.nextSequence - 1)
+  return { lastSequence, system, quarantinedBytes: 0, emptied: [] }
+}
+
+function* fromSegments(
+  store: Bitcask,
+  options: EngineOptions,
+  catalog: Catalog,
+  manifest: Manifest | null,
+  names: readonly string[],
+): Task<Recovered> {
+  const recovery = new Recovery({
+    storage: options.storage,
+    clock: options.clock,
+    logger: options.logger,
+    keydir: store.keydir,
+    segments: store.segments,
+    databases: store.databases,
+    catalog,
+    onCorruption: options.onCorruption,
+    progress: store.loading,
+  })
+  return yield* recovery.load(manifest, names)
+}
+
+function cryptoRandom(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]! / 2 ** 32
+}

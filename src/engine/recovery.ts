@@ -1,0 +1,626 @@
+// Recovery: from the files of a directory to a keydir, whatever happened before.
+//
+//   1. MANIFEST says which segments are data. Files of our naming that it does not list are removed. With no good manifest nothing is
+//      removed and all segments are read.
+//   2. Sealed segments are loaded from their hints, or from their data where a hint is not good. They were synced: a bad record in them
+//      is rot, and reported.
+//   3. Open segments are the end of the log. There, and only beyond the last proven position, torn is legal. An anchor claims how far
+//      the log was synced when it was written; the furthest claim is the proven position. Reading stops at the first gap beyond it, in
+//      whichever open segment that lies, and all that follows is dropped (kept in quarantine/). A gap below it is rot.
+//   4. What lies between the proven position and the end was perhaps never synced: after a failed or missing sync the page cache shows
+//      what the disk does not have. So it is copied, with its sequences, into a fresh segment that is synced and listed before anyone is
+//      served. Batches without their end never happened.
+//   5. The keydir is tidied: tombstones go, keys of flushed databases go, touches are applied, live bytes are counted.
+//
+// The newest sequence of a key wins, in whatever order segments are read. No clock is asked.
+//
+// Damage whose keys are known (a bad value) costs those keys an error when they are read. A lost head hides which keys it was about: an
+// older value might be taken for the newest. Then the start is refused, unless `on-corruption serve`.
+
+import { assert } from '../base/assert.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import { Slice } from '../base/slice.ts'
+import { ANCHOR_KEY_BYTES, type AnchorClaim, readClaim } from './anchor.ts'
+import type { Catalog } from './catalog.ts'
+import type { Databases } from './databases.ts'
+import { NONE } from './engine.ts'
+import { dataName, isTemporary, parseSegmentName, QUARANTINE } from './filename.ts'
+import { type Hint, readHint, readHintEntry } from './hint.ts'
+import type { Keydir } from './keydir/keydir.ts'
+import type { Manifest, ManifestSegment } from './manifest.ts'
+import {
+  FLAG_BATCH,
+  FLAG_EXPIRY,
+  HEAD_END,
+  HEAD_GOOD,
+  HEAD_UNKNOWN,
+  Head,
+  KIND_ANCHOR,
+  KIND_BATCH_END,
+  KIND_SYSTEM,
+  KIND_TOMBSTONE,
+  KIND_TOUCH,
+  KIND_VALUE,
+  readUint48,
+  recordBytes,
+  TOUCH_BYTES,
+} from './record.ts'
+import { SegmentScanner } from './scanner.ts'
+import { decodeSegmentHeader, SEGMENT_HEADER_BYTES } from './segment-header.ts'
+import type { Segment, Segments } from './segments.ts'
+import type { Storage, StorageFile } from './storage.ts'
+import { TailCopy } from './tail-copy.ts'
+import { close, isMissing, list, open, read, size, type Task, unlink, wait, write } from './task.ts'
+
+/** Type of a keydir entry that stands for a delete; only while loading. */
+const TOMBSTONE_TYPE = 7
+/** Loading gives way to others (PING answers -LOADING) after this long. */
+const SLICE_MS = 8
+const QUARANTINE_BYTES = 4 * 1024 * 1024
+const QUARANTINE_FILES = 16
+
+export class RecoveryError extends Error {
+  readonly code: 'EUNSUPPORTED' | 'EDAMAGED'
+
+  constructor(code: 'EUNSUPPORTED' | 'EDAMAGED', message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+interface Touch {
+  readonly database: number
+  readonly key: Buffer
+  readonly reference: number
+  readonly sequence: number
+  readonly expiry: number
+  readonly segment: Segment
+  readonly offset: number
+}
+
+export interface RecoveryParts {
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly keydir: Keydir
+  readonly segments: Segments
+  readonly databases: Databases
+  readonly catalog: Catalog
+  readonly onCorruption: 'refuse' | 'serve'
+  readonly progress: { totalBytes: number; loadedBytes: number }
+}
+
+export interface Recovered {
+  lastSequence: number
+  system: { segment: Segment | null; offset: number; bytes: number; sequence: number }
+  quarantinedBytes: number
+  /** Segments that hold nothing any more: to be retired once the manifest no longer lists them. */
+  readonly emptied: Segment[]
+}
+
+/** A place in the log: a segment (by its rank among the open ones) and an offset. */
+interface LogPlace {
+  readonly rank: number
+  readonly offset: number
+}
+
+export class Recovery {
+  private readonly p: RecoveryParts
+  private readonly touches: Touch[] = []
+  private readonly key = new Slice()
+  private readonly out: Recovered
+  private systemValue: Buffer | null = null
+  private readonly lost: string[] = []
+  private yieldedAt: number
+
+  constructor(parts: RecoveryParts) {
+    this.p = parts
+    this.out = {
+      lastSequence: 0,
+      system: { segment: null, offset: 0, bytes: 0, sequence: 0 },
+      quarantinedBytes: 0,
+      emptied: [],
+    }
+    this.yieldedAt = parts.clock.monotonic()
+  }
+
+  /** Loads everything a manifest lists (null: there is none that is good, and `names` are all files). */
+  *load(manifest: Manifest | null, names: readonly string[]): Task<Recovered> {
+    const listed = manifest === null ? yield* this.salvage(names) : manifest.segments
+    if (manifest !== null) yield* this.removeUnlisted(manifest, names)
+    const sealed: Segment[] = []
+    const openOnes: Segment[] = []
+    for (const each of [...listed].sort((a, b) => a.number - b.number)) {
+      const segment = yield* this.register(each)
+      if (segment === null) continue
+      if (each.sealed) sealed.push(segment)
+      else openOnes.push(segment)
+      this.p.progress.totalBytes += segment.sizeBytes
+    }
+    for (const segment of sealed) {
+      yield* this.loadSealed(segment)
+      this.p.progress.loadedBytes += segment.sizeBytes
+    }
+    if (manifest === null) {
+      for (const segment of openOnes) yield* this.loadSalvaged(segment)
+    } else {
+      yield* this.loadLogEnd(openOnes)
+    }
+    this.refuseIfLost()
+    yield* this.tidy()
+    if (manifest !== null) this.out.lastSequence = Math.max(this.out.lastSequence, manifest.nextSequence - 1)
+    return this.out
+  }
+
+  // --- which files
+
+  // No good manifest: every segment file with a good header is data, its end found by reading.
+  private *salvage(names: readonly string[]): Task<ManifestSegment[]> {
+    const found: ManifestSegment[] = []
+    for (const name of names) {
+      const parsed = parseSegmentName(name)
+      if (parsed === null || parsed.kind !== 'data') continue
+      this.p.catalog.nextNumber = Math.max(this.p.catalog.nextNumber, parsed.number + 1)
+      const file = yield* open(this.p.storage, name, 'read')
+      try {
+        const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES)
+        const got = yield* read(file, bytes, 0, bytes.length, 0)
+        const header = decodeSegmentHeader(bytes.subarray(0, got))
+        if (header === 'newer') throw unsupported(name)
+        if (typeof header === 'string' || header.number !== parsed.number) {
+          this.lost.push(`${name} has no good header`)
+          continue
+        }
+        header.storeId.copy(this.p.catalog.storeId)
+        const nothing = { validBytes: 0, lowSequence: 0, highSequence: 0, lowTime: 0, highTime: 0 }
+        found.push({
+          ...nothing,
+          number: header.number,
+          salt: header.salt,
+          sealed: false,
+          merged: false,
+          damaged: false,
+        })
+      } finally {
+        yield* close(file)
+      }
+    }
+    this.p.logger.warning('There is no good MANIFEST: all segment files are read and nothing is removed', {
+      segments: found.length,
+    })
+    return found
+  }
+
+  private *removeUnlisted(manifest: Manifest, names: readonly string[]): Task<void> {
+    const listed = new Set(manifest.segments.map((segment) => segment.number))
+    for (const name of names) {
+      const parsed = parseSegmentName(name)
+      if ((parsed !== null && !listed.has(parsed.number)) || isTemporary(name)) {
+        yield* unlink(this.p.storage, name)
+      }
+    }
+  }
+
+  // Opens a listed segment and looks at its header and length.
+  private *register(each: ManifestSegment): Task<Segment | null> {
+    const { segments, storage } = this.p
+    const segment = segments.add(each.number, each.salt, each.merged)
+    segment.listed = true
+    segment.damaged = each.damaged
+    segment.lowSequence = each.lowSequence
+    segment.highSequence = each.highSequence
+    segment.lowTime = each.lowTime
+    segment.highTime = each.highTime
+    let length: number
+    try {
+      const file = yield* open(storage, dataName(each.number), 'read')
+      segment.file = file
+      length = yield* size(file)
+      const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES)
+      const got = yield* read(file, bytes, 0, bytes.length, 0)
+      const header = decodeSegmentHeader(bytes.subarray(0, got))
+      if (header === 'newer') throw unsupported(dataName(each.number))
+      const good =
+        typeof header !== 'string' &&
+        header.number === each.number &&
+        header.salt.low === each.salt.low &&
+        header.salt.high === each.salt.high
+      // The manifest knows number and salt as well, so a lost header costs nothing but this line.
+      if (!good) this.report(segment, 0, 'its header is damaged')
+    } catch (error) {
+      if (!isMissing(error)) throw error
+      if (!each.sealed) {
+        this.lost.push(`${dataName(each.number)} is missing`)
+        this.out.emptied.push(segment)
+        return null
+      }
+      // A good hint still names its keys: they get an error, and nobody an older value.
+      this.report(segment, 0, 'its file is missing')
+      length = each.validBytes
+    }
+    if (each.sealed) {
+      segment.sealed = true
+      segment.sizeBytes = each.validBytes
+      if (length < each.validBytes) this.report(segment, length, `it is ${each.validBytes - length} bytes short`)
+    } else {
+      segment.sizeBytes = Math.max(SEGMENT_HEADER_BYTES, length)
+    }
+    segment.flushedBytes = segment.sizeBytes
+    segment.syncedBytes = segment.sizeBytes
+    segments.release(segment)
+    return segment
+  }
+
+  private report(segment: Segment, offset: number, what: string): void {
+    segment.damaged = true
+    this.p.logger.warning('Damage found', { segment: segment.number, offset, what })
+  }
+
+  private refuseIfLost(): void {
+    if (this.lost.length === 0) return
+    const what = this.lost.join('; ')
+    if (this.p.onCorruption === 'serve') {
+      this.p.logger.warning('Serving although records are lost (on-corruption serve)', { lost: what })
+      return
+    }
+    throw new RecoveryError(
+      'EDAMAGED',
+      `Records are lost, and which keys they were about is not known: ${what}. Older values could be taken for the newest ones. Restore the directory from a backup, or start with --on-corruption serve to serve what is left.`,
+    )
+  }
+
+  // --- sealed segments
+
+  private *loadSealed(segment: Segment): Task<void> {
+    const subject = { number: segment.number, salt: segment.salt, validBytes: segment.sizeBytes }
+    const hint = yield* readHint(this.p.storage, subject)
+    if (hint !== null) {
+      segment.hinted = true
+      yield* this.loadHint(segment, hint)
+    } else if (segment.file === null && !(yield* this.exists(segment))) {
+      this.lost.push(`${dataName(segment.number)} is missing`)
+    } else {
+      yield* this.scan(segment, segment.sizeBytes)
+    }
+  }
+
+  private *exists(segment: Segment): Task<boolean> {
+    try {
+      yield* this.fileOf(segment)
+      return true
+    } catch (error) {
+      if (isMissing(error)) return false
+      throw error
+    }
+  }
+
+  private *loadHint(segment: Segment, hint: Hint): Task<void> {
+    const head = new Head()
+    for (let at = 0, n = 0; at < hint.recordsEnd; at = head.end) {
+      const offset = readHintEntry(hint, at, head)
+      this.apply(segment, offset, head, hint.bytes)
+      if (++n % 256 === 0) yield* this.giveWay()
+    }
+  }
+
+  // Reads a synced segment's data: every gap in it is rot. Batches of sealed segments are complete.
+  private *scan(segment: Segment, limit: number): Task<void> {
+    const file = yield* this.fileOf(segment)
+    const scanner = new SegmentScanner(file, segment.salt, SEGMENT_HEADER_BYTES, limit)
+    for (let n = 0; ; n++) {
+      const status = yield* scanner.next()
+      if (status === HEAD_END) return
+      if (status === HEAD_UNKNOWN) throw unsupported(dataName(segment.number))
+      if (status !== HEAD_GOOD) {
+        const from = scanner.offset
+        const resumed = yield* scanner.resync()
+        this.lose(segment, from, resumed ? scanner.offset : limit)
+        if (!resumed) return
+        continue
+      }
+      if (!scanner.valueGood) this.report(segment, scanner.offset, 'a value does not match its checksum')
+      this.apply(segment, scanner.offset, scanner.head, scanner.bytes)
+      if (n % 256 === 0) yield* this.giveWay()
+    }
+  }
+
+  private lose(segment: Segment, from: number, to: number): void {
+    this.report(segment, from, `${to - from} bytes are unreadable`)
+    this.lost.push(`${dataName(segment.number)} bytes ${from} to ${to}`)
+  }
+
+  // Without a manifest nothing says where a segment ends: a gap with no anchor behind it is taken for a torn tail.
+  private *loadSalvaged(segment: Segment): Task<void> {
+    const end = yield* this.survey([segment])
+    segment.sizeBytes = end.offset
+    segment.flushedBytes = end.offset
+    segment.syncedBytes = end.offset
+    segment.sealed = true
+    yield* this.scan(segment, end.offset)
+  }
+
+  // --- the end of the log
+
+  private *loadLogEnd(openOnes: readonly Segment[]): Task<void> {
+    if (openOnes.length === 0) return
+    const end = yield* this.survey(openOnes)
+    const { proven } = this
+    // Below the proven position: as it stands. Beyond it: copied. Beyond the end: dropped.
+    const copy = new TailCopy(this.p.catalog)
+    for (const [rank, segment] of openOnes.entries()) {
+      const readTo = this.readTo[rank] as number
+      const provenTo = rank < proven.rank ? readTo : rank === proven.rank ? proven.offset : SEGMENT_HEADER_BYTES
+      const goodTo = rank < end.rank ? readTo : rank === end.rank ? end.offset : SEGMENT_HEADER_BYTES
+      const fileBytes = segment.sizeBytes
+      if (goodTo < fileBytes) yield* this.quarantine(segment, Math.max(goodTo, SEGMENT_HEADER_BYTES), fileBytes)
+      const keep = Math.min(provenTo, goodTo)
+      yield* this.loadOpen(segment, keep, goodTo, copy)
+      segment.sizeBytes = keep
+      segment.flushedBytes = keep
+      segment.syncedBytes = keep
+      segment.sealed = true
+      this.p.progress.loadedBytes += fileBytes
+      if (keep <= SEGMENT_HEADER_BYTES) this.out.emptied.push(segment)
+    }
+    yield* copy.finish()
+  }
+
+  /** Where the log is proven to be synced up to, among the open segments. */
+  private proven: LogPlace = { rank: 0, offset: SEGMENT_HEADER_BYTES }
+  /** For each open segment, the end of its last whole batch. */
+  private readTo: number[] = []
+
+  // Reads the open segments once, without taking anything in: finds the proven position and the end.
+  private *survey(openOnes: readonly Segment[]): Task<LogPlace> {
+    const ranks = new Map(openOnes.map((segment, rank) => [segment.number, rank]))
+    const gaps: { at: LogPlace; to: LogPlace }[] = []
+    let proven: LogPlace = { rank: 0, offset: SEGMENT_HEADER_BYTES }
+    let last: LogPlace = proven
+    const readTo: number[] = []
+    for (const [rank, segment] of openOnes.entries()) {
+      const file = yield* this.fileOf(segment)
+      const scanner = new SegmentScanner(file, segment.salt, SEGMENT_HEADER_BYTES, segment.sizeBytes)
+      let atStart = true
+      let goodTo = SEGMENT_HEADER_BYTES
+      // Batches are taken in whole: the end of what is good never lies inside one.
+      let inBatch = false
+      for (let n = 0; ; n++) {
+        const status = yield* scanner.next()
+        if (status === HEAD_UNKNOWN) throw unsupported(dataName(segment.number))
+        if (status === HEAD_END) break
+        if (status !== HEAD_GOOD || !scanner.valueGood) {
+          // A value that is bad is as torn as a head, beyond the proven position.
+          const from = scanner.offset
+          if (status === HEAD_GOOD) {
+            gaps.push({
+              at: { rank, offset: inBatch ? goodTo : from },
+              to: { rank, offset: from + recordLength(scanner) },
+            })
+            continue
+          }
+          const resumed = yield* scanner.resync()
+          const to = resumed ? scanner.offset : segment.sizeBytes
+          gaps.push({ at: { rank, offset: inBatch ? goodTo : from }, to: { rank, offset: to } })
+          inBatch = false
+          if (!resumed) break
+          continue
+        }
+        const { head } = scanner
+        const after = scanner.offset + recordLength(scanner)
+        if (head.kind === KIND_ANCHOR) {
+          const claim = readClaim(scanner.view, head.keyStart + ANCHOR_KEY_BYTES)
+          const claimed = placeOf(claim, ranks)
+          if (claimed !== null && isBefore(proven, claimed)) proven = claimed
+          if (atStart && rank > 0) {
+            const before = openOnes[rank - 1] as Segment
+            if (
+              claim.previousSegment === before.number &&
+              last.offset < claim.previousLength &&
+              last.rank === rank - 1
+            ) {
+              gaps.push({ at: last, to: { rank: rank - 1, offset: claim.previousLength } })
+            }
+          }
+          if (!inBatch) goodTo = after
+        } else if ((head.flags & FLAG_BATCH) !== 0) {
+          inBatch = true
+        } else {
+          inBatch = false
+          goodTo = after
+        }
+        atStart = false
+        if (n % 256 === 0) yield* this.giveWay()
+      }
+      readTo.push(goodTo)
+      if (goodTo > SEGMENT_HEADER_BYTES || rank === 0) last = { rank, offset: goodTo }
+    }
+    this.proven = proven
+    this.readTo = readTo
+    gaps.sort((a, b) => (isBefore(a.at, b.at) ? -1 : 1))
+    let end = last
+    for (const gap of gaps) {
+      if (isBefore(gap.at, proven)) continue // rot: met again, and reported, when the records are taken in
+      end = gap.at
+      break
+    }
+    return isBefore(end, proven) ? proven : end
+  }
+
+  // Takes in an open segment: up to `keep` where it lies, from there to `goodTo` by way of the copy.
+  private *loadOpen(segment: Segment, keep: number, goodTo: number, copy: TailCopy): Task<void> {
+    const file = yield* this.fileOf(segment)
+    if (keep > SEGMENT_HEADER_BYTES) {
+      yield* this.scan(segment, keep)
+    }
+    if (goodTo <= keep) return
+    const scanner = new SegmentScanner(file, segment.salt, Math.max(keep, SEGMENT_HEADER_BYTES), goodTo)
+    for (let n = 0; ; n++) {
+      const status = yield* scanner.next()
+      if (status === HEAD_END) return
+      assert(status === HEAD_GOOD && scanner.valueGood, 'the survey has found these records good')
+      const { head } = scanner
+      if (head.kind === KIND_ANCHOR || head.kind === KIND_BATCH_END) continue
+      const to = yield* copy.add(segment, scanner)
+      this.apply(to.segment, to.offset, head, scanner.bytes)
+      to.segment.note(head.sequence, head.timeMs)
+      if (n % 256 === 0) yield* this.giveWay()
+    }
+  }
+
+  private *quarantine(segment: Segment, from: number, to: number): Task<void> {
+    const { storage, logger } = this.p
+    const bytes = Buffer.alloc(Math.min(to - from, QUARANTINE_BYTES))
+    const file = yield* this.fileOf(segment)
+    const got = yield* read(file, bytes, 0, bytes.length, from)
+    const dropped = bytes.subarray(0, got)
+    // Zeros are space that was never written.
+    if (dropped.every((byte) => byte === 0)) return
+    const name = `${QUARANTINE}/${dataName(segment.number)}.${from}`
+    logger.warning('The log ends in bytes that were never acknowledged as durable: dropped, a copy is kept', {
+      segment: segment.number,
+      offset: from,
+      bytes: to - from,
+      copy: name,
+    })
+    this.out.quarantinedBytes += to - from
+    try {
+      yield* wait<void>((done) =>
+        storage.makeDirectory(QUARANTINE, (error) => done(error?.code === 'EEXIST' ? null : error)),
+      )
+      const names = yield* list(storage, QUARANTINE)
+      if (names.length >= QUARANTINE_FILES) return
+      const copy = yield* open(storage, name, 'create')
+      try {
+        yield* write(copy, dropped, 0, dropped.length, 0)
+      } finally {
+        yield* close(copy)
+      }
+    } catch (error) {
+      logger.warning('The dropped bytes could not be kept', { error: (error as Error).message })
+    }
+  }
+
+  private *fileOf(segment: Segment): Task<StorageFile> {
+    if (segment.file === null) yield* wait<void>((done) => this.p.segments.open(segment, done as never))
+    return segment.file as StorageFile
+  }
+
+  // --- taking a record in
+
+  private apply(segment: Segment, offset: number, head: Head, bytes: Buffer): void {
+    if (head.sequence > this.out.lastSequence) this.out.lastSequence = head.sequence
+    const key = this.key.set(bytes, head.keyStart, head.valueStart)
+    switch (head.kind) {
+      case KIND_VALUE:
+        this.applyValue(segment, offset, head, key)
+        return
+      case KIND_TOMBSTONE:
+        segment.tombstones++
+        segment.tombstoneBytes += recordBytes(0, head.keyLength, 0)
+        this.applyTombstone(segment, head, key)
+        return
+      case KIND_TOUCH: {
+        const view = new DataView(bytes.buffer, bytes.byteOffset + head.valueStart, 6)
+        this.touches.push({
+          database: head.database,
+          key: key.copy(),
+          reference: readUint48(view, 0),
+          sequence: head.sequence,
+          expiry: head.expiry,
+          segment,
+          offset,
+        })
+        return
+      }
+      case KIND_SYSTEM:
+        if (head.sequence > this.out.system.sequence) {
+          const value = bytes.subarray(head.valueStart, head.valueStart + head.valueLength)
+          this.systemValue = Buffer.from(value)
+          const length = recordBytes(0, head.keyLength, head.valueLength)
+          this.out.system = { segment, offset, bytes: length, sequence: head.sequence }
+        }
+        return
+    }
+  }
+
+  private applyValue(segment: Segment, offset: number, head: Head, key: Slice): void {
+    const { keydir } = this.p
+    let entry = keydir.find(head.database, key)
+    if (entry === NONE) entry = keydir.insert(head.database, key)
+    else if (keydir.sequence(entry) >= head.sequence) return
+    const wide = (head.flags & FLAG_EXPIRY) !== 0
+    keydir.place(entry, segment.slot, offset, head.valueLength, head.sequence, head.type, wide)
+    if (wide || keydir.hasRow(entry)) keydir.setExpiry(entry, head.expiry)
+  }
+
+  private applyTombstone(segment: Segment, head: Head, key: Slice): void {
+    const { keydir } = this.p
+    let entry = keydir.find(head.database, key)
+    if (entry === NONE) entry = keydir.insert(head.database, key)
+    else if (keydir.sequence(entry) >= head.sequence) return
+    keydir.place(entry, segment.slot, 0, 0, head.sequence, TOMBSTONE_TYPE, false)
+    if (keydir.hasRow(entry)) keydir.setExpiry(entry, 0)
+  }
+
+  // --- tidying
+
+  private *tidy(): Task<void> {
+    const { keydir, segments, databases } = this.p
+    const { system } = this.out
+    if (this.systemValue !== null) databases.decode(this.systemValue)
+    if (system.segment !== null) system.segment.liveBytes += system.bytes
+    for (const touch of this.touches) {
+      const entry = keydir.find(touch.database, this.key.set(touch.key, 0, touch.key.length))
+      if (entry === NONE || keydir.type(entry) === TOMBSTONE_TYPE) continue
+      if (keydir.sequence(entry) !== touch.reference) continue
+      if (keydir.hasRow(entry) && keydir.touchSequence(entry) >= touch.sequence) continue
+      keydir.setExpiry(entry, touch.expiry)
+      keydir.setTouch(entry, touch.sequence, touch.segment.slot, touch.offset)
+    }
+    this.touches.length = 0
+    let cursor = 0
+    do {
+      cursor = keydir.scan(cursor, 1024, (entry) => {
+        if (keydir.type(entry) === TOMBSTONE_TYPE || !databases.isMapped(keydir.database(entry))) {
+          keydir.unlink(entry)
+          keydir.free(entry)
+          return
+        }
+        const flags = keydir.wide(entry) ? FLAG_EXPIRY : 0
+        const length = recordBytes(flags, keydir.keyLength(entry), keydir.valueSize(entry))
+        segments.at(keydir.segment(entry)).liveBytes += length
+        if (keydir.hasRow(entry) && keydir.touchSequence(entry) !== 0) {
+          const expires = keydir.expiry(entry) !== 0 ? FLAG_EXPIRY : 0
+          const touch = recordBytes(expires, keydir.keyLength(entry), TOUCH_BYTES)
+          segments.at(keydir.touchSegment(entry)).liveBytes += touch
+        }
+      })
+      yield* this.giveWay()
+    } while (cursor !== 0)
+  }
+
+  private *giveWay(): Task<void> {
+    const { clock } = this.p
+    if (clock.monotonic() - this.yieldedAt < SLICE_MS) return
+    yield* wait<void>((done) => clock.soon(() => done(null)))
+    this.yieldedAt = clock.monotonic()
+  }
+}
+
+const recordLength = (scanner: SegmentScanner): number => scanner.head.end - scanner.at
+
+const isBefore = (a: LogPlace, b: LogPlace): boolean => a.rank < b.rank || (a.rank === b.rank && a.offset < b.offset)
+
+// A claim in terms of the open segments; null when it names an older one, or nothing.
+function placeOf(claim: AnchorClaim, ranks: ReadonlyMap<number, number>): LogPlace | null {
+  const rank = ranks.get(claim.provenSegment)
+  return rank === undefined ? null : { rank, offset: claim.provenOffset }
+}
+
+function unsupported(name: string): RecoveryError {
+  return new RecoveryError(
+    'EUNSUPPORTED',
+    `${name} was written by a newer version of Casky. Start that version; nothing was changed.`,
+  )
+}

@@ -1,0 +1,412 @@
+// Upkeep: what must be done beside the writes so that they can go on. Prepares the next segment, seals those that are full, makes hints,
+// repairs after a failed write, resumes when a full disk has room again, closes.
+//
+// Everything here that changes the manifest is a job in the catalog's queue. The failure rules are invariant 6's: a failed write or sync
+// of log or manifest closes the write gate; a failed hint, reserve or merge output only ends that job.
+
+import type { Background } from './background.ts'
+import type { Bitcask } from './bitcask.ts'
+import type { Catalog } from './catalog.ts'
+import { GATE_FAILED, GATE_FULL } from './engine.ts'
+import { makeHint } from './hint.ts'
+import { writeImage } from './image.ts'
+import { Merger } from './merger.ts'
+import type { Reserve } from './reserve.ts'
+import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
+import type { Segment } from './segments.ts'
+import type { Storage, StorageFile } from './storage.ts'
+import { run, sync, type Task, wait } from './task.ts'
+
+const RETRY_MS = 1000
+/** At a clean stop the last segment's hint is made only if that is quick; the next start makes it otherwise. */
+const CLOSING_HINT_BYTES = 32 * 1024 * 1024
+
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+/** Failures that pass by themselves: nothing was damaged, try again later. */
+const PASSING = new Set([...FULL, 'EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN'])
+
+export class Upkeep {
+  readonly merger: Merger
+  quarantinedBytes = 0
+  lastSeal: number
+  sequenceAtSeal: number
+
+  private readonly store: Bitcask
+  private readonly storage: Storage
+  private readonly catalog: Catalog
+  private readonly background: Background
+  private readonly reserve: Reserve
+  private preparing = false
+  private prepareAgainAt = 0
+  private hinting = false
+  private readonly hintsUnderWay = new Map<Segment, ((failed: boolean) => void)[]>()
+  private hintsNotBefore = 0
+  private repairing = false
+  private rebuilding = false
+  private activeSince: number
+  private closed = false
+
+  constructor(
+    store: Bitcask,
+    storage: Storage,
+    catalog: Catalog,
+    background: Background,
+    reserve: Reserve,
+    random: () => number,
+  ) {
+    this.store = store
+    this.storage = storage
+    this.catalog = catalog
+    this.background = background
+    this.reserve = reserve
+    this.lastSeal = store.clock.now()
+    this.sequenceAtSeal = 0
+    this.activeSince = store.clock.monotonic()
+    this.merger = new Merger(
+      store,
+      catalog,
+      background,
+      random,
+      (done) => this.seal(done),
+      () => this.makeHints(),
+    )
+  }
+
+  /** The engine is open. */
+  begin(): void {
+    this.sequenceAtSeal = this.store.log.appended
+    this.makeHints()
+    this.buildReserve()
+  }
+
+  /** The log went over to its next segment. */
+  rotated(): void {
+    this.activeSince = this.store.clock.monotonic()
+    this.prepareNext()
+  }
+
+  everySecond(): void {
+    const { store } = this
+    const { log, settings, clock } = store
+    if (this.closed || log.failed) return
+    if (log.next === null && clock.monotonic() >= this.prepareAgainAt) this.prepareNext()
+    const age = (clock.monotonic() - this.activeSince) / 1000
+    if (settings.segmentAgeSeconds > 0 && age >= settings.segmentAgeSeconds && !this.isEmpty(log.active)) {
+      if (log.next !== null && !log.inBatch) log.rotate()
+    }
+    if ((store.gate & GATE_FULL) !== 0 || !this.reserve.whole) this.buildReserve()
+    this.makeHints()
+  }
+
+  private isEmpty(segment: Segment): boolean {
+    return segment.sizeBytes <= SEGMENT_HEADER_BYTES
+  }
+
+  // --- the next segment, and sealing the last one
+
+  private prepareNext(): void {
+    if (this.preparing || this.closed || this.store.log.failed) return
+    this.preparing = true
+    this.catalog.enqueue(
+      () => this.prepare(),
+      (error) => {
+        this.preparing = false
+        if (error !== null) {
+          this.prepareAgainAt = this.store.clock.monotonic() + RETRY_MS
+          if (!this.store.log.failed && !this.closed) {
+            this.store.logger.warning('The next segment could not be prepared, trying again', { error: error.message })
+          }
+          return
+        }
+        this.makeHints()
+        this.merger.reconsider()
+      },
+    )
+  }
+
+  private *prepare(): Task<void> {
+    const { log } = this.store
+    if (log.next === null) {
+      const next = yield* this.catalog.createSegment(false)
+      yield* this.sealRotated()
+      next.listed = true
+      yield* this.commit()
+      // A failure meanwhile may have made another segment the active one; this one is as good as any.
+      log.next = next
+    } else {
+      yield* this.sealRotated()
+      yield* this.commit()
+    }
+  }
+
+  // Segments behind the active one, once they are synced, are sealed: the commit that follows says so.
+  private *sealRotated(): Task<void> {
+    const { log } = this.store
+    const old = log.openSegments().filter((segment) => segment !== log.active)
+    if (old.length > 0) yield* wait<void>((done) => log.whenSynced(log.appended, done as never))
+    for (const segment of this.store.segments.all()) {
+      if (!segment.sealed && segment !== log.active && segment !== log.next && segment.listed) {
+        if (segment.syncedBytes === segment.sizeBytes) this.markSealed(segment)
+      }
+    }
+  }
+
+  private markSealed(segment: Segment): void {
+    segment.sealed = true
+    this.store.segments.release(segment)
+  }
+
+  private *commit(): Task<void> {
+    try {
+      yield* this.catalog.commit()
+    } catch (error) {
+      this.manifestFailed(error as Error)
+      throw error
+    }
+  }
+
+  /** A manifest could not be committed: what the disk now says is uncertain unless the error is one that passes. */
+  manifestFailed(error: Error & { code?: string }): void {
+    if (PASSING.has(error.code ?? '')) return
+    this.closeGate(
+      `MISCONF The manifest could not be written (${error.code ?? error.message}). Writes are refused until restart; reads go on. Check the disk, then restart.`,
+    )
+    this.store.log.failed = true
+    this.store.log.lastError = error
+  }
+
+  private closeGate(message: string): void {
+    this.store.setGate(GATE_FAILED, true, message)
+    this.store.logger.warning(message)
+  }
+
+  // --- SAVE
+
+  /** Seals what was written so far, synced, with its hint. */
+  seal(done: (error: Error | null) => void): void {
+    const { store } = this
+    const { log } = store
+    if (log.failed) return done(log.lastError)
+    log.flush()
+    if (this.isEmpty(log.active)) return this.sealed(done)
+    if (log.next === null) {
+      // One is on its way; queue behind it.
+      this.prepareNext()
+      this.catalog.enqueue(
+        function* () {},
+        () => (log.next === null ? done(log.lastError ?? new Error('no next segment')) : this.seal(done)),
+      )
+      return
+    }
+    const target = log.active
+    log.rotate()
+    this.catalog.enqueue(
+      () => this.prepare(),
+      (error) => {
+        if (error !== null) return done(error)
+        if (!target.sealed || target.hinted || target.damaged) return this.sealed(done)
+        this.hintOne(target, () => this.sealed(done))
+      },
+    )
+  }
+
+  private sealed(done: (error: Error | null) => void): void {
+    this.lastSeal = this.store.clock.now()
+    this.sequenceAtSeal = this.store.log.appended
+    done(null)
+  }
+
+  // --- hints
+
+  private makeHints(): void {
+    if (this.hinting || this.closed || this.store.clock.monotonic() < this.hintsNotBefore) return
+    for (const segment of this.store.segments.all()) {
+      if (segment.sealed && segment.listed && !segment.hinted && !segment.damaged && !segment.retired) {
+        this.hinting = true
+        this.hintOne(segment, (failed) => {
+          this.hinting = false
+          if (failed) this.hintsNotBefore = this.store.clock.monotonic() + RETRY_MS
+          else this.store.clock.soon(() => this.makeHints())
+        })
+        return
+      }
+    }
+  }
+
+  private hintOne(segment: Segment, done: (failed: boolean) => void): void {
+    const { segments, logger } = this.store
+    const others = this.hintsUnderWay.get(segment)
+    if (others !== undefined) {
+      others.push(done)
+      return
+    }
+    const waiting = [done]
+    this.hintsUnderWay.set(segment, waiting)
+    // Pinned: a merge may retire the segment meanwhile, and the hint must not appear after its files have gone.
+    segments.pin(segment)
+    const subject = { number: segment.number, salt: segment.salt, validBytes: segment.sizeBytes }
+    this.background.hint(subject, (error, result) => {
+      if (error === null && result !== undefined) {
+        if (result.damagedAt.length > 0) {
+          segment.damaged = true
+          logger.warning('A segment is damaged: it is kept, and no longer merged', {
+            segment: segment.number,
+            offset: result.damagedAt[0],
+          })
+        } else {
+          segment.hinted = true
+        }
+      } else if (!this.closed) {
+        logger.warning('A hint could not be made, trying again', { segment: segment.number, error: error?.message })
+      }
+      segments.unpin(segment)
+      this.hintsUnderWay.delete(segment)
+      for (const each of waiting) each(error !== null)
+    })
+  }
+
+  // --- failures
+
+  /** The log failed (log.ts has undone what was not released). */
+  failed(error: Error & { code?: string }, ofSync: boolean): string {
+    const code = error.code ?? error.message
+    if (ofSync || !FULL.has(code)) {
+      const what = ofSync ? 'fsync' : 'write'
+      const message = `MISCONF A ${what} of the log failed (${code}). Writes are refused until restart; reads go on. The outcome of this command is unknown. Check the disk, then restart.`
+      this.closeGate(message)
+      return message
+    }
+    const message = `MISCONF The disk is full (${code}): the outcome of this command is unknown. Free some space or delete keys; writes resume by themselves.`
+    // Closed for all writes until the log stands on a fresh segment, then for those that grow.
+    this.closeGate(message)
+    this.repair(code)
+    return message
+  }
+
+  private repair(code: string): void {
+    if (this.repairing || this.closed) return
+    this.repairing = true
+    this.catalog.enqueue(
+      () => this.repairLog(),
+      (error) => {
+        this.repairing = false
+        const { store } = this
+        if (error === null) {
+          if (code !== 'EFBIG') store.setGate(GATE_FULL, true, store.gateMessage)
+          store.setGate(GATE_FAILED, false)
+          store.logger.warning('Writing goes on in a fresh segment', { segment: store.log.active.number })
+          this.prepareNext()
+        } else if (PASSING.has((error as { code?: string }).code ?? '')) {
+          store.clock.after(RETRY_MS, () => this.repair(code))
+        } else {
+          this.closeGate(
+            `MISCONF The log could not be repaired (${error.message}). Writes are refused until restart; reads go on. Check the disk, then restart.`,
+          )
+        }
+      },
+    )
+  }
+
+  // The bytes beyond what was released do not exist: once the manifest says so, writing can go on elsewhere.
+  private *repairLog(): Task<void> {
+    const { store } = this
+    const { log } = store
+    yield* this.reserve.giveUp()
+    const old = log.openSegments()
+    for (const segment of old) {
+      if (segment.syncedBytes < segment.sizeBytes) yield* this.syncForGood(segment)
+    }
+    const next = log.next ?? (yield* this.catalog.createSegment(false))
+    log.next = null
+    for (const segment of old) {
+      if (this.isEmpty(segment)) segment.listed = false
+      else segment.sealed = true
+    }
+    next.listed = true
+    try {
+      yield* this.catalog.commit()
+    } catch (error) {
+      log.next = next
+      for (const segment of old) {
+        segment.listed = true
+        segment.sealed = false
+      }
+      throw error
+    }
+    log.resume(next, old[old.length - 1] as Segment)
+    for (const segment of old) {
+      if (segment.listed) store.segments.release(segment)
+      else store.segments.retire(segment)
+    }
+  }
+
+  private *syncForGood(segment: Segment): Task<void> {
+    try {
+      yield* sync(segment.file as StorageFile)
+    } catch (error) {
+      // A sync is never tried twice over the same pages: no code that would have us come back.
+      throw new Error(`fsync failed: ${(error as Error).message}`)
+    }
+    segment.syncedBytes = segment.sizeBytes
+  }
+
+  // The disk has room again when the reserve can be built again.
+  private buildReserve(): void {
+    if (this.rebuilding || this.closed || this.repairing) return
+    this.rebuilding = true
+    run(this.reserve.build(), (error) => {
+      this.rebuilding = false
+      if (error !== null) return
+      if ((this.store.gate & GATE_FULL) !== 0 && !this.store.log.failed) {
+        this.store.setGate(GATE_FULL, false)
+        this.store.logger.warning('The disk has room again: writes resume')
+      }
+    })
+  }
+
+  // --- closing
+
+  close(done: (error: Error | null) => void): void {
+    const { store } = this
+    this.merger.close()
+    if (!store.log.failed) store.log.flush()
+    this.catalog.enqueue(
+      () => this.closing(),
+      (error) => {
+        this.closed = true
+        this.background.close()
+        store.segments.closeAll(() => done(error))
+      },
+    )
+  }
+
+  private *closing(): Task<void> {
+    const { store } = this
+    const { log } = store
+    if (log.failed) throw log.lastError ?? new Error('the log has failed')
+    yield* wait<void>((done) => log.whenSynced(log.appended, done as never))
+    this.closed = true
+    const open = log.next === null ? log.openSegments() : [...log.openSegments(), log.next]
+    for (const segment of open) {
+      if (this.isEmpty(segment)) segment.listed = false
+      else segment.sealed = true
+    }
+    yield* this.catalog.commit()
+    for (const segment of open) if (!segment.listed) store.segments.retire(segment)
+    for (const segment of open) {
+      if (!segment.listed || segment.hinted || segment.sizeBytes > CLOSING_HINT_BYTES) continue
+      try {
+        yield* makeHint(this.storage, { number: segment.number, salt: segment.salt, validBytes: segment.sizeBytes })
+      } catch {
+        // A hint is a cache.
+      }
+    }
+    try {
+      yield* writeImage(this.storage, store, this.catalog.epoch)
+    } catch (error) {
+      store.logger.warning('The keydir image could not be written; the next start reads hints', {
+        error: (error as Error).message,
+      })
+    }
+  }
+}

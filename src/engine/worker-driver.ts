@@ -1,0 +1,125 @@
+// Runs merge and hints in a worker thread: the only user of node:worker_threads on this side (worker.ts is the other).
+//
+// The worker is started with the first job and ends with the store. Its heap is limited, and when it dies (out of memory, a bug), the
+// job it had fails like any other failed job: nothing it wrote counts before the owner has committed it. The next job starts a new one.
+
+import { Worker } from 'node:worker_threads'
+import type { Background, MergeHandlers, MergeRun } from './background.ts'
+import type { HintResult } from './hint.ts'
+import type { Answer, MergeJob, MergeResult, Question } from './merge.ts'
+
+const HEAP_MB = 512
+
+/** What is said between the threads. `id` is the job's. */
+export type ToWorker =
+  | { kind: 'hint'; id: number; number: number; saltLow: number; saltHigh: number; validBytes: number }
+  | { kind: 'merge'; id: number; job: MergeJob }
+  | { kind: 'answer'; id: number; answer: Answer }
+  | { kind: 'pause' | 'resume' | 'cancel'; id: number }
+
+export type FromWorker =
+  | { kind: 'ask'; id: number; question: Question }
+  | { kind: 'progress'; id: number; bytesRead: number; bytesWritten: number }
+  | { kind: 'hinted'; id: number; result: HintResult }
+  | { kind: 'merged'; id: number; result: MergeResult }
+  | {
+      kind: 'failed'
+      id: number
+      message: string
+      code: string | undefined
+      segment: number | undefined
+      offset: number | undefined
+    }
+
+interface Job {
+  readonly handlers: MergeHandlers | null
+  readonly done: (error: Error | null, result: unknown) => void
+}
+
+export function workerBackground(directory: string): Background {
+  let worker: Worker | null = null
+  let nextId = 1
+  const jobs = new Map<number, Job>()
+
+  const failAll = (error: Error): void => {
+    worker = null
+    const failed = [...jobs.values()]
+    jobs.clear()
+    for (const job of failed) job.done(error, undefined)
+  }
+
+  const receive = (message: FromWorker): void => {
+    const job = jobs.get(message.id)
+    if (job === undefined) return
+    switch (message.kind) {
+      case 'ask':
+        job.handlers?.ask(message.question, (answer) => send({ kind: 'answer', id: message.id, answer }))
+        return
+      case 'progress':
+        job.handlers?.progress(message.bytesRead, message.bytesWritten)
+        return
+      case 'failed': {
+        jobs.delete(message.id)
+        const { code, segment, offset } = message
+        job.done(Object.assign(new Error(message.message), { code, segment, offset }), undefined)
+        return
+      }
+      default:
+        jobs.delete(message.id)
+        job.done(null, message.result)
+    }
+  }
+
+  const send = (message: ToWorker): void => {
+    worker?.postMessage(message)
+  }
+
+  const start = (job: Job): number => {
+    if (worker === null) {
+      const fresh = new Worker(new URL(workerFile(), import.meta.url), {
+        workerData: { directory },
+        resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+      })
+      fresh.on('message', receive)
+      fresh.on('error', (error) => {
+        if (worker === fresh) failAll(error)
+      })
+      fresh.on('exit', () => {
+        if (worker === fresh) failAll(new Error('the background thread has ended'))
+      })
+      fresh.unref()
+      worker = fresh
+    }
+    const id = nextId++
+    jobs.set(id, job)
+    return id
+  }
+
+  return {
+    hint(subject, done) {
+      const id = start({ handlers: null, done: done as Job['done'] })
+      const { number, salt, validBytes } = subject
+      send({ kind: 'hint', id, number, saltLow: salt.low, saltHigh: salt.high, validBytes })
+    },
+    merge(job, handlers, done): MergeRun {
+      const id = start({ handlers, done: done as Job['done'] })
+      send({ kind: 'merge', id, job })
+      return {
+        pause: () => send({ kind: 'pause', id }),
+        resume: () => send({ kind: 'resume', id }),
+        cancel: () => send({ kind: 'cancel', id }),
+      }
+    },
+    close() {
+      const ending = worker
+      failAll(new Error('the store is closing'))
+      void ending?.terminate()
+    },
+  }
+}
+
+// Built: worker.js beside this file. Run from source (tests, `npm run dev`): the built one, since a worker thread does not inherit the
+// loader that makes TypeScript run.
+function workerFile(): string {
+  return import.meta.url.endsWith('.ts') ? '../../dist/engine/worker.js' : './worker.js'
+}

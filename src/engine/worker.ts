@@ -1,0 +1,76 @@
+// The background thread: drives merge and hint tasks on files of its own. See worker-driver.ts for what is said between the threads.
+
+import { parentPort, workerData } from 'node:worker_threads'
+import { systemClock } from '../base/clock.ts'
+import { Pace } from './background.ts'
+import { makeHint } from './hint.ts'
+import { type Answer, mergeTask } from './merge.ts'
+import { nodeStorage } from './node-storage.ts'
+import { run } from './task.ts'
+import type { FromWorker, ToWorker } from './worker-driver.ts'
+
+const port = parentPort
+if (port === null) throw new Error('this file is the background thread of the engine; start main.js instead')
+
+const storage = nodeStorage((workerData as { directory: string }).directory)
+const paces = new Map<number, Pace>()
+const waiting = new Map<number, (answer: Answer) => void>()
+
+const send = (message: FromWorker): void => port.postMessage(message)
+
+function failed(id: number, error: Error): void {
+  const { code, segment, offset } = error as { code?: string; segment?: number; offset?: number }
+  send({ kind: 'failed', id, message: error.message, code, segment, offset })
+}
+
+port.on('message', (message: ToWorker) => {
+  const { id } = message
+  switch (message.kind) {
+    case 'hint': {
+      const { number, saltLow: low, saltHigh: high, validBytes } = message
+      run(makeHint(storage, { number, salt: { low, high }, validBytes }), (error, result) => {
+        if (error !== null || result === undefined) failed(id, error ?? new Error('no result'))
+        else send({ kind: 'hinted', id, result })
+      })
+      return
+    }
+    case 'merge': {
+      const pace = new Pace(systemClock)
+      paces.set(id, pace)
+      const handlers = {
+        ask: (
+          question: Parameters<Parameters<typeof mergeTask>[2]['ask']>[0],
+          reply: (answer: Answer) => void,
+        ): void => {
+          waiting.set(id, reply)
+          send({ kind: 'ask', id, question })
+        },
+        progress: (bytesRead: number, bytesWritten: number): void => {
+          send({ kind: 'progress', id, bytesRead, bytesWritten })
+        },
+      }
+      run(mergeTask(storage, message.job, handlers, pace, systemClock), (error, result) => {
+        paces.delete(id)
+        waiting.delete(id)
+        if (error !== null || result === undefined) failed(id, error ?? new Error('no result'))
+        else send({ kind: 'merged', id, result })
+      })
+      return
+    }
+    case 'answer': {
+      const reply = waiting.get(id)
+      waiting.delete(id)
+      reply?.(message.answer)
+      return
+    }
+    case 'pause':
+      paces.get(id)?.pause()
+      return
+    case 'resume':
+      paces.get(id)?.resume()
+      return
+    case 'cancel':
+      paces.get(id)?.cancel()
+      return
+  }
+})
