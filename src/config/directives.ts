@@ -10,7 +10,7 @@
 // A value is read once and copied by whoever needs it. A 'live' directive is applied by listeners (config.ts, onChange); as
 // long as nobody listens to it, CONFIG SET refuses it like any other immutable one. So nothing is accepted and ignored.
 
-import { MAX_SEGMENT_BYTES, MAX_VALUE_BYTES } from '../base/limits.ts'
+import { MAX_SEGMENT_SIZE, MAX_VALUE_BYTES } from '../base/limits.ts'
 import {
   addresses,
   anyText,
@@ -74,9 +74,10 @@ export const directives = {
   // storage
   'dir':                { kind: path, default: './data', change: 'protected', secret: false, doc: 'Directory of the data; made if missing.' } as Row<string>,
   'appendfsync':        live(oneOf('everysec', 'always', 'no'), 'everysec', 'When what was written is made safe from a power cut.'),
-  'segment-size':       live(bytes(400, MAX_SEGMENT_BYTES), '128mb', 'Bytes after which a new segment file is begun.'),
+  'segment-size':       live(bytes(400, MAX_SEGMENT_SIZE), '128mb', 'Bytes after which a new segment file is begun.'),
   'segment-age':        live(integer(0, MAX_INT), '0', 'Seconds after which a new segment file is begun; 0: by size only.'),
   'value-cache-size':   live(bytes(0, CACHE_MAX), '128mb', 'Bytes of memory for values; 0: none, values come from disk.'),
+  'disk-reserve':       start(bytes(0, CACHE_MAX), '64mb', 'Bytes held back on disk, given up when the disk is full; 0: none.'),
   'on-corruption':      start(oneOf('refuse', 'serve'), 'refuse', 'What to do at start when damage leaves unknown which keys are lost.'),
   'unsafe-no-lock':     start(yesNo, 'no', 'Start even where the directory cannot be locked.'),
 
