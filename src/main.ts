@@ -7,6 +7,7 @@
 
 import { lstatSync, readFileSync, unlinkSync } from 'node:fs'
 import { systemClock } from './base/clock.ts'
+import type { Logger } from './base/logger.ts'
 import { CASKY_VERSION } from './base/version.ts'
 import { commandTable } from './commands/table.ts'
 import type { Config } from './config/config.ts'
@@ -74,28 +75,13 @@ async function start(config: Config): Promise<void> {
     exit(1)
   }
 
-  const engine = openEngine(
-    {
-      directory: config.get('dir'),
-      clock: systemClock,
-      logger,
-      settings: engineSettings(config),
-      databases: config.get('databases'),
-      onCorruption: config.get('on-corruption'),
-      unsafeNoLock: config.get('unsafe-no-lock'),
-      coldReads: Math.max(1, poolThreads() - 2),
-      synchronousIo: true,
-    },
-    server.events,
-    (error) => {
-      if (error === null) {
-        logger.notice('Ready to accept connections')
-        return
-      }
-      logger.warning(`Cannot open the store: ${error.message}`)
-      exit(1)
-    },
-  )
+  let engine: Engine
+  try {
+    engine = openStore(config, logger, server, exit)
+  } catch (error) {
+    logger.warning(`Cannot open the store: ${(error as Error).message}`)
+    return exit(1)
+  }
   server.serve(engine)
   followSettings(config, engine)
   const timeoutSeconds = (): number => config.get('shutdown-timeout')
@@ -103,6 +89,30 @@ async function start(config: Config): Promise<void> {
   shutdown = new Shutdown({ clock: systemClock, logger, listener, server, engine, timeoutSeconds, exit })
   followSignals(shutdown)
   dieAfterBugs(log, engine, exit)
+}
+
+/** The engine is returned at once and loads while the server answers LOADING. Throws when the directory cannot be used or locked. */
+function openStore(config: Config, logger: Logger, server: Server, exit: (code: number) => void): Engine {
+  const options = {
+    directory: config.get('dir'),
+    clock: systemClock,
+    logger,
+    settings: engineSettings(config),
+    databases: config.get('databases'),
+    onCorruption: config.get('on-corruption'),
+    unsafeNoLock: config.get('unsafe-no-lock'),
+    coldReads: Math.max(1, poolThreads() - 2),
+    synchronousIo: true,
+    reserveBytes: config.get('disk-reserve'),
+  }
+  return openEngine(options, server.events, (error) => {
+    if (error === null) {
+      logger.notice('Ready to accept connections')
+      return
+    }
+    logger.warning(`Cannot open the store: ${error.message}`)
+    exit(1)
+  })
 }
 
 function openLog(config: Config): Log {

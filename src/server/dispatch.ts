@@ -191,7 +191,7 @@ export class Dispatch {
       isMissing = true
       connection.bring(database, key)
     }
-    if (row.isExec) neededByTransaction(connection.transaction!, connection.database, look)
+    if (row.isExec) neededByTransaction(connection.transaction!, connection.database, connection.server.databases, look)
     else neededValues(row.command, connection.database, args, look)
     return !isMissing
   }

@@ -8,6 +8,7 @@
 
 import type { Slice } from '../base/slice.ts'
 import type { Command, KeyRange } from '../commands/command.ts'
+import { parseInteger } from '../commands/numbers.ts'
 import type { Transaction } from '../commands/session.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Args } from '../resp/args.ts'
@@ -31,18 +32,33 @@ export function neededValues(command: Command, database: number, args: Args, vis
 }
 
 /** The same for everything a transaction will run, in the databases that will be selected by then. */
-export function neededByTransaction(transaction: Transaction, database: number, visit: VisitKey): void {
+export function neededByTransaction(
+  transaction: Transaction,
+  database: number,
+  databases: number,
+  visit: VisitKey,
+): void {
   const swapped = new Map<number, number>() // where the values are now of what will be in a database then
   let selected = database
   for (const { command, args } of transaction.queue) {
-    if (command.name === 'SELECT') selected = Number(args.at(1).key())
-    else if (command.name === 'SWAPDB') {
-      const [a, b] = [Number(args.at(1).key()), Number(args.at(2).key())]
-      const inA = swapped.get(a) ?? a
-      swapped.set(a, swapped.get(b) ?? b)
-      swapped.set(b, inA)
-    } else neededValues(command, swapped.get(selected) ?? selected, args, visit)
+    if (command.name === 'SELECT') selected = databaseOf(args.at(1), databases) ?? selected
+    else if (command.name === 'SWAPDB')
+      swap(swapped, databaseOf(args.at(1), databases), databaseOf(args.at(2), databases))
+    else neededValues(command, swapped.get(selected) ?? selected, args, visit)
   }
+}
+
+function swap(swapped: Map<number, number>, a: number | null, b: number | null): void {
+  if (a === null || b === null) return
+  const inA = swapped.get(a) ?? a
+  swapped.set(a, swapped.get(b) ?? b)
+  swapped.set(b, inA)
+}
+
+/** null: the command will refuse it, and the database stays. */
+function databaseOf(text: Slice, databases: number): number | null {
+  const number = parseInteger(text)
+  return number !== null && number >= 0 && number < databases ? Number(number) : null
 }
 
 function visitRange(range: KeyRange, database: number, args: Args, visit: VisitKey): void {

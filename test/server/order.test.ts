@@ -1,0 +1,235 @@
+// Replies leave in the order of the commands, each when it may, and what failed is said to have failed.
+
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { systemClock } from '../../src/base/clock.ts'
+import { GATE_FAILED, GATE_FULL, GATE_LOADING, GATE_STALLED } from '../../src/engine/engine.ts'
+import { encodeRequest } from '../harness/resp.ts'
+import { startTestServer, type TestServer } from './test-server.ts'
+
+let it: TestServer
+let aheadMs = 0
+beforeEach(async () => {
+  aheadMs = 0
+  it = await startTestServer({ server: { clock: { ...systemClock, now: () => Date.now() + aheadMs } } })
+})
+afterEach(() => it.stop())
+
+const request = (...commands: string[]): Buffer => Buffer.concat(commands.map((line) => encodeRequest(line.split(' '))))
+
+async function raw(connection: Awaited<ReturnType<TestServer['connect']>>, count: number): Promise<string> {
+  let text = ''
+  for (let i = 0; i < count; i++) text += (await connection.reply()).raw.toString('latin1')
+  return text
+}
+
+test('a pipeline is answered in order', async () => {
+  const client = await it.connect()
+  client.send(request('SET a 1', 'GET a', 'PING', 'INCR a', 'GET a', 'NOPE', 'ECHO x'))
+  expect(await raw(client, 7)).toBe(
+    "+OK\r\n$1\r\n1\r\n+PONG\r\n:2\r\n$1\r\n2\r\n-ERR unknown command 'NOPE', with args beginning with: \r\n$1\r\nx\r\n",
+  )
+})
+
+test('a value that is read later holds back what follows, and nothing else overtakes it', async () => {
+  const client = await it.connect()
+  await client.call('MSET', 'a', 'one', 'b', 'two', 'c', 'x'.repeat(40_000))
+  it.engine.isCold = true
+  client.send(request('PING', 'GET a', 'PING', 'MGET a nope b', 'GET c', 'ECHO end'))
+  expect(await raw(client, 1)).toBe('+PONG\r\n')
+  expect(it.engine.readsUnderWay).toBe(4)
+  const other = await it.connect()
+  expect(await other.call('PING')).toBe('PONG')
+  expect(client.take().length).toBe(0)
+  it.engine.warm('last')
+  expect(await raw(client, 5)).toBe(
+    `$3\r\none\r\n+PONG\r\n*3\r\n$3\r\none\r\n$-1\r\n$3\r\ntwo\r\n$40000\r\n${'x'.repeat(40_000)}\r\n$3\r\nend\r\n`,
+  )
+})
+
+test('a reply waits until its write is released, and so does what came after it', async () => {
+  const client = await it.connect()
+  it.engine.releasesAtFlush = false
+  client.send(request('PING', 'SET a 1', 'PING', 'SET b 2', 'PING'))
+  expect(await raw(client, 1)).toBe('+PONG\r\n')
+  const other = await it.connect()
+  expect(await other.call('PING')).toBe('PONG')
+  expect(client.take().length).toBe(0)
+  it.engine.release(1)
+  expect(await raw(client, 2)).toBe('+OK\r\n+PONG\r\n')
+  expect(await other.call('PING')).toBe('PONG')
+  expect(client.take().length).toBe(0)
+  it.engine.release()
+  expect(await raw(client, 2)).toBe('+OK\r\n+PONG\r\n')
+})
+
+test('what another client sees of an unreleased write waits too', async () => {
+  it.engine.releasesAtFlush = false
+  const writer = await it.connect()
+  const reader = await it.connect()
+  writer.send(request('SET a 1'))
+  reader.send(request('PING'))
+  await raw(reader, 1)
+  reader.send(request('GET a', 'PING'))
+  const other = await it.connect()
+  expect(await other.call('PING')).toBe('PONG')
+  expect(reader.take().length).toBe(0)
+  it.engine.release()
+  expect(await raw(reader, 2)).toBe('$1\r\n1\r\n+PONG\r\n')
+  expect(await raw(writer, 1)).toBe('+OK\r\n')
+})
+
+test('a failed batch: one error for each reply that depends on it, the others stay', async () => {
+  const client = await it.connect()
+  await client.call('MSET', 'old', 'v', 'older', 'w')
+  it.engine.releasesAtFlush = false
+  client.send(request('SET a 1', 'PING', 'MULTI', 'SET b 2', 'GET b', 'EXEC', 'GET old', 'GET a', 'ECHO end'))
+  const other = await it.connect()
+  expect(await other.call('PING')).toBe('PONG')
+  it.engine.fail('MISCONF gone')
+  expect(await raw(client, 9)).toBe(
+    '-MISCONF gone\r\n+PONG\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n-MISCONF gone\r\n$1\r\nv\r\n-MISCONF gone\r\n$3\r\nend\r\n',
+  )
+})
+
+test('a failed reply takes its slots with it; slots of others stay where they were', async () => {
+  const client = await it.connect()
+  await client.call('MSET', 'x', 'left', 'y', 'right')
+  it.engine.isCold = true
+  it.engine.releasesAtFlush = false
+  client.send(request('GET x', 'SET a 1', 'GETDEL y', 'GET x', 'PING'))
+  const other = await it.connect()
+  expect(await other.call('PING')).toBe('PONG')
+  it.engine.fail('MISCONF gone')
+  it.engine.warm()
+  expect(await raw(client, 5)).toBe('$4\r\nleft\r\n-MISCONF gone\r\n-MISCONF gone\r\n$4\r\nleft\r\n+PONG\r\n')
+})
+
+test('commands that need values are parked, and only their connection waits', async () => {
+  const client = await it.connect()
+  await client.call('SET', 'n', '41')
+  it.engine.isCold = true
+  client.send(request('INCR n', 'PING'))
+  const other = await it.connect()
+  expect(await other.call('PING')).toBe('PONG')
+  expect(client.take().length).toBe(0)
+  expect(it.engine.warm()).toBe(1)
+  expect(await raw(client, 2)).toBe(':42\r\n+PONG\r\n')
+})
+
+test('EXEC waits for the values of all it will run, in the databases they will run in', async () => {
+  const client = await it.connect()
+  await client.call('SET', 'n', '1')
+  await client.call('SELECT', '1')
+  await client.call('SET', 'm', '5')
+  await client.call('SELECT', '0')
+  it.engine.isCold = true
+  client.send(request('MULTI', 'INCR n', 'SELECT 1', 'INCR m', 'EXEC'))
+  await raw(client, 4)
+  const other = await it.connect()
+  expect(await other.call('PING')).toBe('PONG')
+  expect(it.engine.warm()).toBe(2)
+  expect(await raw(client, 1)).toBe('*3\r\n:2\r\n+OK\r\n:6\r\n')
+  expect(it.engine.batches).toBe(1)
+})
+
+test('while the store stalls, writes wait and reads go on', async () => {
+  const client = await it.connect()
+  const reader = await it.connect()
+  it.engine.setGate(GATE_STALLED)
+  client.send(request('GET a', 'SET a 1', 'GET a'))
+  expect(await raw(client, 1)).toBe('$-1\r\n')
+  expect(await reader.call('GET', 'a')).toBe(null)
+  it.engine.setGate(0)
+  expect(await raw(client, 2)).toBe('+OK\r\n$1\r\n1\r\n')
+})
+
+test('gates that refuse', async () => {
+  const client = await it.connect()
+  it.engine.gate = GATE_LOADING
+  client.send(request('GET a', 'CLIENT ID'))
+  expect(await raw(client, 2)).toBe('-LOADING Redis is loading the dataset in memory\r\n:1\r\n')
+  it.engine.gate = GATE_FULL
+  client.send(request('SET a 1', 'DEL a', 'GET a'))
+  expect(await raw(client, 3)).toBe('-MISCONF scripted\r\n:0\r\n$-1\r\n')
+  it.engine.gate = GATE_FAILED
+  client.send(request('DEL a', 'GET a', 'MULTI', 'SET a 1', 'EXEC'))
+  expect(await raw(client, 5)).toBe(
+    '-MISCONF scripted\r\n$-1\r\n+OK\r\n-MISCONF scripted\r\n-EXECABORT Transaction discarded because of previous errors.\r\n',
+  )
+  it.engine.gate = 0
+  client.send(request('MULTI', 'SET a 1'))
+  await raw(client, 2)
+  it.engine.gate = GATE_FAILED
+  client.send(request('EXEC', 'EXEC'))
+  expect(await raw(client, 2)).toBe(
+    '-EXECABORT Transaction discarded because of: MISCONF scripted\r\n-ERR EXEC without MULTI\r\n',
+  )
+})
+
+test('a command that holds its connection, and one that works in steps', async () => {
+  const client = await it.connect()
+  client.send(request('SAVE', 'PING'))
+  const other = await it.connect()
+  expect(await other.call('PING')).toBe('PONG')
+  expect(client.take().length).toBe(0)
+  it.engine.warm()
+  expect(await raw(client, 2)).toBe('+OK\r\n+PONG\r\n')
+  for (let i = 0; i < 3; i++) client.send(request(`SET key:${i} v`))
+  await raw(client, 3)
+  client.send(request('KEYS *', 'PING'))
+  expect(await client.reply().then(({ value }) => (value as Buffer[]).map(String).sort())).toEqual([
+    'key:0',
+    'key:1',
+    'key:2',
+  ])
+  expect(await raw(client, 1)).toBe('+PONG\r\n')
+})
+
+test('an exception in a handler is answered and logged, and the connection lives', async () => {
+  const client = await it.connect()
+  it.engine.find = () => {
+    throw new Error('a bug for the test')
+  }
+  client.send(request('GET a', 'PING'))
+  expect(await raw(client, 2)).toBe('-ERR internal error\r\n+PONG\r\n')
+  expect(it.log.join()).toContain('a bug for the test')
+})
+
+test('WATCH: any change, by anybody, also by expiry, makes EXEC answer null', async () => {
+  const client = await it.connect()
+  const other = await it.connect()
+  const attempt = async (between: () => Promise<unknown>): Promise<unknown> => {
+    await client.call('WATCH', 'w')
+    await between()
+    await client.call('MULTI')
+    await client.call('SET', 'done', '1')
+    return client.call('EXEC')
+  }
+  expect(await attempt(async () => {})).toEqual(['OK'])
+  expect(await attempt(() => other.call('SET', 'w', '1'))).toBe(null)
+  expect(await attempt(() => other.call('SET', 'unwatched', '1'))).toEqual(['OK'])
+  expect(await attempt(() => other.call('DEL', 'w'))).toBe(null)
+  expect(await attempt(() => client.call('SET', 'w', '2'))).toBe(null)
+  expect(await attempt(() => client.call('UNWATCH'))).toEqual(['OK'])
+  await client.call('SET', 'w', 'v', 'EX', '100')
+  await client.call('WATCH', 'w')
+  aheadMs = 200_000
+  await client.call('MULTI')
+  expect(await client.call('EXEC')).toBe(null)
+  expect(it.engine.watching).toBe(false)
+})
+
+test('a client that leaves while its command waits: the command still runs, and nothing is left behind', async () => {
+  const client = await it.connect()
+  await client.call('SET', 'n', '1')
+  it.engine.isCold = true
+  client.send(request('WATCH w', 'GET n', 'INCR n'))
+  const other = await it.connect()
+  await other.call('PING')
+  client.close()
+  it.engine.warm()
+  while (it.server.clientCount > 1) await other.call('PING')
+  expect(it.engine.watching).toBe(false)
+  it.engine.isCold = false
+  expect(await other.call('GET', 'n')).toEqual(Buffer.from('2'))
+})
