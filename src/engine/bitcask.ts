@@ -202,6 +202,8 @@ export class Bitcask implements Engine {
 
   find(database: number, key: Slice): number {
     const { keydir } = this
+    // Which keys there are depends on the map of databases: what a SWAPDB shows must not leave before it.
+    this.depend(this.system.sequence)
     const entry = keydir.find(this.databases.physical[database] as number, key)
     if (entry === NONE) {
       this.depend(this.lastRemoval)

@@ -143,7 +143,7 @@ const cases: Record<Name, { good: [string, string][]; bad: string[] }> = {
   'segment-size': {
     good: [
       ['400', '400'],
-      ['3840mb', '4026531840'],
+      ['2gb', '2147483648'],
     ],
     bad: ['399', '4gb', '-1', '1.5gb', '1tb', 'mb'],
   },
