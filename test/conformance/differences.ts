@@ -16,4 +16,136 @@ export interface Difference {
   readonly why: string
 }
 
-export const differences: readonly Difference[] = []
+type Place = Pick<Difference, 'family' | 'title'>
+
+/** Rows of one case that differ for one reason. */
+function rows(
+  place: Place,
+  why: string,
+  ...steps: ReadonlyArray<readonly [line: string, redis: string, casky: string, only?: Protocol]>
+): Difference[] {
+  return steps.map(([line, redis, casky, only]) => ({
+    ...place,
+    line,
+    redis,
+    casky,
+    why,
+    ...(only === undefined ? {} : { in: only }),
+  }))
+}
+
+const BIG = '{k*1048577}'
+const TOO_LONG = '-ERR key is too long (at most 1048576 bytes)\r\n'
+const unknown = (name: string): string => `-ERR unknown subcommand '${name}'. Try CLIENT HELP.\r\n`
+const expectedDollar = (got: string): string => `-ERR Protocol error: expected '$', got '${got}'\r\n<closed>`
+
+export const differences: readonly Difference[] = [
+  ...rows(
+    { family: 'strings', title: 'a key of a megabyte, and one byte more' },
+    'Keys live in memory for ever, so one is at most 1 MiB (Redis: 512 MB). Stated in the README.',
+    [`SET ${BIG} v`, '+OK\r\n', TOO_LONG],
+    [`GET ${BIG}`, '$1\r\nv\r\n', '$-1\r\n', 2],
+    [`GET ${BIG}`, '$1\r\nv\r\n', '_\r\n', 3],
+    [`EXISTS ${BIG}`, ':1\r\n', ':0\r\n'],
+    [`APPEND ${BIG} v`, ':2\r\n', TOO_LONG],
+    [`INCR ${BIG}`, '-ERR value is not an integer or out of range\r\n', TOO_LONG],
+    [`MSET a 1 ${BIG} v`, '+OK\r\n', TOO_LONG],
+    ['EXISTS a', ':1\r\n', ':0\r\n'],
+    [`COPY b ${BIG}`, ':0\r\n', TOO_LONG],
+    [`RENAME b ${BIG}`, '+OK\r\n', TOO_LONG],
+    ['EXISTS b', ':0\r\n', ':1\r\n'],
+  ),
+  ...rows(
+    { family: 'expiry', title: 'bad times' },
+    'Moments are exact to 2^53 - 1 ms, which is the year 287396; a later one is taken as that.',
+    ['PEXPIRETIME k', ':9223372036854775807\r\n', ':9007199254740991\r\n'],
+    ['EXPIRETIME k', ':9223372036854776\r\n', ':9007199254741\r\n'],
+  ),
+  ...rows(
+    { family: 'expiry', title: 'a moment at the end of time' },
+    'As above.',
+    ['EXPIRETIME k', ':9223372036854775\r\n', ':9007199254741\r\n'],
+    ['PEXPIRETIME k', ':9223372036854775000\r\n', ':9007199254740991\r\n'],
+  ),
+  ...rows(
+    { family: 'connections', title: 'CLIENT SETINFO' },
+    'Since 7.2, and clients of today send it at connect; the judge is 7.0. Answers by the 7.2 documentation.',
+    ['CLIENT SETINFO LIB-NAME mylib', unknown('SETINFO'), '+OK\r\n'],
+    ['CLIENT SETINFO lib-ver 1.2.3', unknown('SETINFO'), '+OK\r\n'],
+    ['CLIENT SETINFO LIB-NAME ""', unknown('SETINFO'), '+OK\r\n'],
+    [
+      'CLIENT SETINFO LIB-NAME "my lib"',
+      unknown('SETINFO'),
+      '-ERR LIB-NAME cannot contain spaces, newlines or special characters.\r\n',
+    ],
+    [
+      String.raw`CLIENT SETINFO LIB-VER "1\n2"`,
+      unknown('SETINFO'),
+      '-ERR LIB-VER cannot contain spaces, newlines or special characters.\r\n',
+    ],
+    ['CLIENT SETINFO BOGUS x', unknown('SETINFO'), "-ERR Unrecognized option 'BOGUS'\r\n"],
+    ['CLIENT SETINFO LIB-NAME', unknown('SETINFO'), "-ERR wrong number of arguments for 'client|setinfo' command\r\n"],
+    ['CLIENT SETINFO', unknown('SETINFO'), "-ERR wrong number of arguments for 'client|setinfo' command\r\n"],
+  ),
+  ...rows(
+    { family: 'connections', title: 'CLIENT NO-EVICT and NO-TOUCH' },
+    'NO-TOUCH is since 7.2; the judge is 7.0. Answers by the 7.2 documentation.',
+    ['CLIENT NO-TOUCH ON', unknown('NO-TOUCH'), '+OK\r\n'],
+    ['CLIENT NO-TOUCH off', unknown('NO-TOUCH'), '+OK\r\n'],
+    ['CLIENT NO-TOUCH maybe', unknown('NO-TOUCH'), '-ERR syntax error\r\n'],
+    ['CLIENT NO-TOUCH', unknown('NO-TOUCH'), "-ERR wrong number of arguments for 'client|no-touch' command\r\n"],
+  ),
+  ...rows(
+    { family: 'protocol', title: 'an array that is too long' },
+    "1,048,576 words at most, as Redis's documentation of the protocol and Redis before 7 say; 7.0 waits for 2^31.",
+    [
+      String.raw`[raw closed] "*1048577\r\n"`,
+      '<still open>',
+      '-ERR Protocol error: invalid multibulk length\r\n<closed>',
+    ],
+  ),
+  ...rows(
+    { family: 'protocol', title: 'a word whose type is a control character' },
+    "Error texts never carry a client's raw bytes: they end up in logs and terminals.",
+    [String.raw`[raw closed] "*1\r\n\x01\r\n"`, expectedDollar('\x01'), expectedDollar(' ')],
+  ),
+  ...rows(
+    { family: 'protocol', title: 'a word whose type is beyond ASCII' },
+    "Error texts never carry a client's raw bytes, and a lone byte beyond ASCII is no character in UTF-8.",
+    [String.raw`[raw closed] "*1\r\n\xff\r\n"`, expectedDollar('\xff'), expectedDollar(' ')],
+  ),
+  ...rows(
+    { family: 'protocol', title: 'unknown commands' },
+    'Redis prints the name as a C string, up to its first zero byte; Casky prints all of it, the zero as a space.',
+    [
+      String.raw`"\xff\x00x" a`,
+      "-ERR unknown command '\xff', with args beginning with: 'a' \r\n",
+      "-ERR unknown command '\xff x', with args beginning with: 'a' \r\n",
+    ],
+  ),
+  ...rows(
+    { family: 'server', title: 'CONFIG GET' },
+    'Casky always keeps a log of its writes, so appendonly is yes and cannot be otherwise.',
+    [
+      '[sorted] CONFIG GET save appendonly',
+      'sorted: * "" "appendonly" "no" "save"',
+      'sorted: * "" "appendonly" "save" "yes"',
+      2,
+    ],
+    [
+      '[sorted] CONFIG GET save appendonly',
+      'sorted: % "" "appendonly" "no" "save"',
+      'sorted: % "" "appendonly" "save" "yes"',
+      3,
+    ],
+  ),
+  ...rows(
+    { family: 'server', title: 'CONFIG SET' },
+    'A value is at most 1 GiB, because a record is read in one piece.',
+    [
+      'CONFIG SET proto-max-bulk-len 1',
+      "-ERR CONFIG SET failed (possibly related to argument 'proto-max-bulk-len') - argument must be between 1048576 and 9223372036854775807 inclusive\r\n",
+      "-ERR CONFIG SET failed (possibly related to argument 'proto-max-bulk-len') - argument must be between 1048576 and 1073741824 inclusive\r\n",
+    ],
+  ),
+]

@@ -34,6 +34,9 @@ const sections = (reply: Reply): string[] =>
     .split('\r\n')
     .filter((line) => line.startsWith('#'))
 
+/** Flags that speak of what Casky has not: scripts that keep the server busy, and replicas that load beside serving. */
+const foreignFlags: ReadonlySet<string> = new Set(['allow_busy', 'no_async_loading'])
+
 export const normalisers: Readonly<Record<string, Normaliser>> = {
   /** An array whose order is free: the type byte and the sorted members. */
   sorted: good((reply, raw) => `${typeByte(raw)} ${items(reply).map(show).sort().join(' ')}`),
@@ -97,7 +100,10 @@ export const normalisers: Readonly<Record<string, Normaliser>> = {
       .map((row) => {
         if (row === null) return '(nil)'
         const [name, arity, flags, first, last, step] = items(row)
-        return `${text(name!)} ${arity} ${items(flags!).map(text).sort().join(',')} ${first} ${last} ${step}`
+        const shared = items(flags!)
+          .map(text)
+          .filter((flag) => !foreignFlags.has(flag))
+        return `${text(name!)} ${arity} ${shared.sort().join(',')} ${first} ${last} ${step}`
       })
       .join(' | '),
   ),

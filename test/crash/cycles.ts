@@ -135,6 +135,7 @@ async function check(run: Run, server: Server, when: string): Promise<void> {
     run.problems.push(...problems.slice(0, 12).map((problem) => `${when}, database ${owner.database}: ${problem}`))
   }
   connection.close()
+  if (run.problems.length > 0) run.problems.push(`the server said:\n${server.child.output().slice(-3000)}`)
 }
 
 /** The whole of one database, read by SCAN, GET and PEXPIRETIME. DBSIZE has to agree with what is found. */

@@ -17,7 +17,8 @@ import { ReplyError } from './resp.ts'
 export type Kind = 'casky' | 'redis'
 
 export const projectRoot = fileURLToPath(new URL('../..', import.meta.url))
-export const caskyMain = join(projectRoot, 'dist', 'main.js')
+/** What is tested: this project's build, or another one that CASKY_TEST_MAIN names. */
+export const caskyMain = process.env.CASKY_TEST_MAIN ?? join(projectRoot, 'dist', 'main.js')
 
 /** Has the project been built? Tests against Casky's process need `dist`. */
 export function caskyIsBuilt(): boolean {
