@@ -30,7 +30,8 @@ export interface Background {
     handlers: MergeHandlers,
     done: (error: Error | null, result: MergeResult | undefined) => void,
   ): MergeRun
-  close(): void
+  /** Ends what runs; calls back when nothing touches the files any more. */
+  close(done: () => void): void
 }
 
 /** Lets a merge wait between batches: for its rate, while it is paused, and to be told to stop. */
@@ -78,13 +79,31 @@ export class Pace implements MergeRun {
 }
 
 export function inlineBackground(storage: Storage, clock: Clock): Background {
+  let running = 0
+  let idle: (() => void) | null = null
+  const ended = (): void => {
+    if (--running === 0) idle?.()
+  }
   return {
-    hint: (subject, done) => run(makeHint(storage, subject), done),
+    hint(subject, done) {
+      running++
+      run(makeHint(storage, subject), (error, result) => {
+        done(error, result)
+        ended()
+      })
+    },
     merge(job, handlers, done) {
       const pace = new Pace(clock)
-      run(mergeTask(storage, job, handlers, pace, clock), done)
+      running++
+      run(mergeTask(storage, job, handlers, pace, clock), (error, result) => {
+        done(error, result)
+        ended()
+      })
       return pace
     },
-    close() {},
+    close(done) {
+      if (running === 0) done()
+      else idle = done
+    },
   }
 }

@@ -174,7 +174,7 @@ export class Log {
     }
     const head = headBytes(flags)
     const length = head + keyLength + valueLength
-    this.makeRoom(length)
+    this.makeRoom(length, kind)
     const block = this.room(length)
     const at = block.length
     copy(key.bytes, key.start, key.end, block.bytes, at + head)
@@ -231,10 +231,11 @@ export class Log {
     return this.batchDepth > 0
   }
 
-  // Anchors and rotation that are due before a record of that length.
-  private makeRoom(length: number): void {
+  // Anchors and rotation that are due before a record of that length. A batch and its end stay together.
+  private makeRoom(length: number, kind: number): void {
     if (
       this.batchDepth === 0 &&
+      kind !== KIND_BATCH_END &&
       this.next !== null &&
       this.active.sizeBytes + length > this.segmentSizeBytes &&
       this.active.sizeBytes > SEGMENT_HEADER_BYTES

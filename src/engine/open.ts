@@ -101,11 +101,12 @@ export function openOn(options: EngineOptions, events: EngineEvents, done: OpenD
   })
   run(opening(store, options), (error) => {
     if (error !== null) {
-      options.background.close()
-      segments.closeAll(() => {
-        options.lock?.release()
-        done(error, null)
-      })
+      options.background.close(() =>
+        segments.closeAll(() => {
+          options.lock?.release()
+          done(error, null)
+        }),
+      )
       return
     }
     done(null, store)

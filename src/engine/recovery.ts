@@ -212,6 +212,8 @@ export class Recovery {
     segment.highSequence = each.highSequence
     segment.lowTime = each.lowTime
     segment.highTime = each.highTime
+    // Hints do not name batch ends, which have sequences too.
+    this.out.lastSequence = Math.max(this.out.lastSequence, each.highSequence)
     let length: number
     try {
       const file = yield* open(storage, dataName(each.number), 'read')
@@ -460,6 +462,8 @@ export class Recovery {
       if (status === HEAD_END) return
       assert(status === HEAD_GOOD && scanner.valueGood, 'the survey has found these records good')
       const { head } = scanner
+      // Not copied, but its sequence is used up: none is ever given out twice.
+      this.out.lastSequence = Math.max(this.out.lastSequence, head.sequence)
       if (head.kind === KIND_ANCHOR || head.kind === KIND_BATCH_END) continue
       const to = yield* copy.add(segment, scanner)
       this.apply(to.segment, to.offset, head, scanner.bytes)

@@ -190,11 +190,10 @@ export class Upkeep {
     log.flush()
     if (this.isEmpty(log.active)) return this.sealed(done)
     if (log.next === null) {
-      // One is on its way; queue behind it.
-      this.prepareNext()
+      // Somebody else may take the segment that is made now; then once more.
       this.catalog.enqueue(
-        function* () {},
-        () => (log.next === null ? done(log.lastError ?? new Error('no next segment')) : this.seal(done)),
+        () => this.prepare(),
+        (error) => (error !== null ? done(error) : this.seal(done)),
       )
       return
     }
@@ -374,8 +373,7 @@ export class Upkeep {
       () => this.closing(),
       (error) => {
         this.closed = true
-        this.background.close()
-        store.segments.closeAll(() => done(error))
+        this.background.close(() => store.segments.closeAll(() => done(error)))
       },
     )
   }

@@ -110,10 +110,11 @@ export function workerBackground(directory: string): Background {
         cancel: () => send({ kind: 'cancel', id }),
       }
     },
-    close() {
+    close(done) {
       const ending = worker
       failAll(new Error('the store is closing'))
-      void ending?.terminate()
+      if (ending === null) done()
+      else void ending.terminate().then(() => done())
     },
   }
 }
