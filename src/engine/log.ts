@@ -261,6 +261,7 @@ export class Log {
       active.salt,
       offset,
       KIND_ANCHOR,
+  KIND_BATCH_END,
       0,
       0,
       0,
