@@ -1,0 +1,430 @@
+// The hash index: 32-bit hashes to 32-bit values that are not 0, several values a hash allowed. It knows nothing of keys: whoever asks
+// compares what it gets. The keydir puts entry numbers here, the value cache locations.
+//
+// Extendible hashing (Fagin et al. 1979). The top bits of a hash choose a word of the directory, that word names a page, and a page is a
+// table of its own with open addressing. What a hash needs to move is stored beside its value, so growing never looks at a key.
+//
+//   slot     hash i32 | value i32 (0: free)
+//   page     one slot as head: a hash of the page's range | depth << 16 | count;  then its slots
+//   slab     64 KiB = 8192 slots, cut into 8 to 16 pages of equal size. A page's `class` is that number: 16 is the smallest page (511
+//            slots), 8 the largest (1023)
+//   directory word    slab << 8 | place in the slab << 4 | class - 1
+//
+// A page is at most 7/8 full. A full one moves to the next class, 7 to 12% larger, and a full one of class 8 splits in two by the next bit of
+// the hash. Hashes are even, so all pages reach their limits at about the same count; small steps are what keeps the whole index between 77
+// and 87% full at every count, where doubling tables would swing between 43 and 87. Deleting moves later slots back (no tombstones); a
+// page less than half full goes to a smaller class, and two sparse neighbours become one. The directory itself never shrinks.
+//
+// Pages of one class are kept dense: when one goes, the last of its class moves into its place. So a slab that is no longer needed comes back
+// whole, and any class can have it.
+//
+// Work: whatever one call does is at most a few pages of 1024 slots and, when the directory doubles, a copy of it (50 million keys: 512 KiB).
+// `moved` counts the slots, and a test holds the largest single step.
+
+import { assert } from '../../base/assert.ts'
+import { bytesOf, CHUNK_BYTES, sharedInts } from './memory.ts'
+
+const CHUNK_INTS = CHUNK_BYTES / 4
+const CHUNK_INTS_SHIFT = 17
+const SLAB_SLOTS = 8192
+const SLAB_INTS = SLAB_SLOTS * 2
+const SLABS_PER_CHUNK = CHUNK_INTS / SLAB_INTS
+const SLABS_PER_CHUNK_SHIFT = 3
+const LARGEST = 8 // class
+const SMALLEST = 16
+const HEAD_INTS = 2
+/** Deeper than any honest 32-bit hash leads (2^26 pages are 23 billion keys); so what gets there is no hash. */
+const MAX_DEPTH = 26
+
+// By class. Slots of a page with its head; usable; how many may be taken; below how many a page is too large.
+const pageSlots = new Int32Array(SMALLEST + 1)
+const usable = new Int32Array(SMALLEST + 1)
+const limits = new Int32Array(SMALLEST + 1)
+const sparse = new Int32Array(SMALLEST + 1)
+for (let n = LARGEST; n <= SMALLEST; n++) {
+  pageSlots[n] = Math.floor(SLAB_SLOTS / n)
+  usable[n] = (pageSlots[n] as number) - 1
+  limits[n] = Math.floor(((usable[n] as number) * 7) / 8)
+  sparse[n] = Math.floor((usable[n] as number) / 2)
+}
+/** Two pages whose counts together are below this become one. Far from the count at which a page splits. */
+const MERGED_COUNT = 320
+
+export interface BucketsImage {
+  readonly depth: number
+  readonly count: number
+  readonly chunks: number
+  readonly freeSlabs: readonly number[]
+  readonly slabsOf: readonly (readonly number[])[]
+  readonly pagesOf: readonly number[]
+}
+
+export class Buckets {
+  /** Slots written by growing, splitting, merging and moving, ever: the work beyond the call's own slot. */
+  moved = 0
+  private chunks: Int32Array[] = []
+  private directory: Int32Array
+  private depth: number
+  private shift: number // 32 - depth
+  private count_ = 0
+  private freeSlabs: number[] = []
+  private slabsOf: number[][] = []
+  private pagesOf: number[] = []
+  private readonly scratch = new Int32Array(2 * 2 * 1024) // two pages
+
+  constructor() {
+    for (let n = 0; n <= SMALLEST; n++) {
+      this.slabsOf.push([])
+      this.pagesOf.push(0)
+    }
+    this.depth = 1
+    this.shift = 31
+    this.directory = sharedInts(2)
+    this.layOut(1, SMALLEST)
+  }
+
+  get count(): number {
+    return this.count_
+  }
+
+  get bytes(): number {
+    return this.chunks.length * CHUNK_BYTES + this.directory.byteLength
+  }
+
+  // A position is chunk << 17 | index of the slot's hash: valid until the next insert or removal.
+
+  /** Position of the first slot with this hash, or -1. */
+  find(hash: number): number {
+    const page = this.directory[hash >>> this.shift] as number
+    const n = (page & 15) + 1
+    const slab = page >>> 8
+    const chunk = slab >>> SLABS_PER_CHUNK_SHIFT
+    const slots = this.chunks[chunk] as Int32Array
+    const size = usable[n] as number
+    const first =
+      ((slab & (SLABS_PER_CHUNK - 1)) * SLAB_SLOTS + ((page >>> 4) & 15) * (pageSlots[n] as number)) * 2 + HEAD_INTS
+    let at = first + 2 * home(hash, size)
+    const end = first + 2 * size
+    for (;;) {
+      if ((slots[at + 1] as number) === 0) return -1
+      if ((slots[at] as number) === hash) return (chunk << CHUNK_INTS_SHIFT) | at
+      at += 2
+      if (at === end) at = first
+    }
+  }
+
+  /** The next position with the same hash after `position`, or -1. */
+  next(hash: number, position: number): number {
+    const page = this.directory[hash >>> this.shift] as number
+    const slots = this.chunks[position >>> CHUNK_INTS_SHIFT] as Int32Array
+    const first = firstSlot(page)
+    const end = first + 2 * (usable[(page & 15) + 1] as number)
+    let at = position & (CHUNK_INTS - 1)
+    for (;;) {
+      at += 2
+      if (at === end) at = first
+      if ((slots[at + 1] as number) === 0) return -1
+      if ((slots[at] as number) === hash) return (position & ~(CHUNK_INTS - 1)) | at
+    }
+  }
+
+  /** The value at a position: signed. */
+  value(position: number): number {
+    return (this.chunks[position >>> CHUNK_INTS_SHIFT] as Int32Array)[(position & (CHUNK_INTS - 1)) + 1] as number
+  }
+
+  setValue(position: number, value: number): void {
+    const slots = this.chunks[position >>> CHUNK_INTS_SHIFT] as Int32Array
+    slots[(position & (CHUNK_INTS - 1)) + 1] = value
+  }
+
+  /** Position of the slot that holds exactly this pair, or -1. */
+  findPair(hash: number, value: number): number {
+    let position = this.find(hash)
+    while (position >= 0 && this.value(position) !== value) position = this.next(hash, position)
+    return position
+  }
+
+  /** Adds a pair. `value` is not 0. */
+  insert(hash: number, value: number): void {
+    let page = this.directory[hash >>> this.shift] as number
+    let slots = this.slotsOf(page)
+    let first = firstSlot(page)
+    // A split can leave all slots on one side, so one step may not be enough.
+    while (((slots[first - 1] as number) & 0xffff) >= (limits[(page & 15) + 1] as number)) {
+      this.makeRoom(page)
+      page = this.directory[hash >>> this.shift] as number
+      slots = this.slotsOf(page)
+      first = firstSlot(page)
+    }
+    put(slots, first, usable[(page & 15) + 1] as number, hash, value)
+    ;(slots[first - 1] as number)++
+    this.count_++
+  }
+
+  /** Removes the slot at a position of this hash. */
+  remove(hash: number, position: number): void {
+    const page = this.directory[hash >>> this.shift] as number
+    const n = (page & 15) + 1
+    const slots = this.slotsOf(page)
+    const first = firstSlot(page)
+    const size = usable[n] as number
+    const end = first + 2 * size
+
+    // Backward shift: whoever would no longer be found past the hole moves into it.
+    let hole = position & (CHUNK_INTS - 1)
+    let at = hole
+    for (;;) {
+      at += 2
+      if (at === end) at = first
+      if ((slots[at + 1] as number) === 0) break
+      const wanted = first + 2 * home(slots[at] as number, size)
+      const stays = hole < at ? hole < wanted && wanted <= at : hole < wanted || wanted <= at
+      if (stays) continue
+      slots[hole] = slots[at] as number
+      slots[hole + 1] = slots[at + 1] as number
+      hole = at
+    }
+    slots[hole] = 0
+    slots[hole + 1] = 0
+    this.count_--
+    const count = ((slots[first - 1] as number)-- & 0xffff) - 1
+    if (n < SMALLEST) {
+      if (count < (sparse[n] as number)) this.resize(page, classFor(count))
+    } else if (count < MERGED_COUNT / 2) this.mergeWithNeighbour(page, count)
+  }
+
+  /** Lays out pages for so many values. Only of an empty index; one pause, for before the first client. */
+  presize(values: number): void {
+    assert(this.count_ === 0, 'only an empty index is laid out anew')
+    let depth = 1
+    while (depth < MAX_DEPTH && values / 2 ** depth > 750) depth++
+    const average = values / 2 ** depth
+    for (const slabs of this.slabsOf) this.freeSlabs.push(...slabs.splice(0))
+    this.pagesOf.fill(0)
+    this.depth = depth
+    this.shift = 32 - depth
+    this.directory = sharedInts(2 ** depth)
+    this.layOut(depth, classFor(Math.ceil(average + 2 * Math.sqrt(average))))
+  }
+
+  image(): { header: BucketsImage; parts: Uint8Array[] } {
+    return {
+      header: {
+        depth: this.depth,
+        count: this.count_,
+        chunks: this.chunks.length,
+        freeSlabs: this.freeSlabs,
+        slabsOf: this.slabsOf,
+        pagesOf: this.pagesOf,
+      },
+      parts: [bytesOf(this.directory), ...this.chunks.map(bytesOf)],
+    }
+  }
+
+  /** Takes the shape of an image; the caller fills the parts of image(). */
+  restore(header: BucketsImage): void {
+    this.depth = header.depth
+    this.shift = 32 - header.depth
+    this.count_ = header.count
+    this.directory = sharedInts(2 ** header.depth)
+    this.chunks = Array.from({ length: header.chunks }, () => sharedInts(CHUNK_INTS))
+    this.freeSlabs = [...header.freeSlabs]
+    this.slabsOf = header.slabsOf.map((slabs) => [...slabs])
+    this.pagesOf = [...header.pagesOf]
+  }
+
+  private layOut(depth: number, n: number): void {
+    for (let i = 0; i < 2 ** depth; i++) this.directory[i] = this.newPage(n, i << (32 - depth), depth, 0)
+  }
+
+  private slotsOf(page: number): Int32Array {
+    return this.chunks[page >>> (8 + SLABS_PER_CHUNK_SHIFT)] as Int32Array
+  }
+
+  /** A full page: a larger one, or two. */
+  private makeRoom(page: number): void {
+    const n = (page & 15) + 1
+    if (n > LARGEST) this.resize(page, n - 1)
+    else this.split(page)
+  }
+
+  private resize(page: number, n: number): void {
+    const { count, depth, hash } = this.takeOut(page, 0)
+    const target = this.newPage(n, hash, depth, count)
+    this.fill(target, usable[(page & 15) + 1] as number)
+    this.setDirectory(hash, depth, target)
+  }
+
+  private split(page: number): void {
+    const { depth, hash } = this.takeOut(page, 0)
+    assert(depth < MAX_DEPTH, 'the hash spreads')
+    if (depth === this.depth) this.doubleDirectory()
+    const { scratch } = this
+    const bit = 1 << (31 - depth)
+    const end = 2 * (usable[(page & 15) + 1] as number)
+    let right = 0
+    let left = 0
+    for (let at = 0; at < end; at += 2) {
+      if ((scratch[at + 1] as number) === 0) continue
+      if (((scratch[at] as number) & bit) !== 0) right++
+      else left++
+    }
+    const leftHash = hash & ~bit & (-1 << (31 - depth))
+    const leftPage = this.newPage(classFor(left), leftHash, depth + 1, left)
+    const rightPage = this.newPage(classFor(right), leftHash | bit, depth + 1, right)
+    const leftSlots = this.slotsOf(leftPage)
+    const rightSlots = this.slotsOf(rightPage)
+    const leftSize = usable[(leftPage & 15) + 1] as number
+    const rightSize = usable[(rightPage & 15) + 1] as number
+    for (let at = 0; at < end; at += 2) {
+      const value = scratch[at + 1] as number
+      if (value === 0) continue
+      const h = scratch[at] as number
+      if ((h & bit) !== 0) put(rightSlots, firstSlot(rightPage), rightSize, h, value)
+      else put(leftSlots, firstSlot(leftPage), leftSize, h, value)
+    }
+    this.moved += left + right
+    this.setDirectory(leftHash, depth + 1, leftPage)
+    this.setDirectory(leftHash | bit, depth + 1, rightPage)
+  }
+
+  private mergeWithNeighbour(page: number, count: number): void {
+    const depth = (this.slotsOf(page)[firstSlot(page) - 1] as number) >>> 16
+    if (depth <= 1) return
+    const hash = this.slotsOf(page)[firstSlot(page) - 2] as number
+    const neighbour = this.directory[(hash ^ (1 << (32 - depth))) >>> this.shift] as number
+    const head = this.slotsOf(neighbour)[firstSlot(neighbour) - 1] as number
+    if (head >>> 16 !== depth || (head & 0xffff) + count > MERGED_COUNT) return
+    // Taking one out may move the other, so that one is looked up again.
+    const neighbourHash = this.slotsOf(neighbour)[firstSlot(neighbour) - 2] as number
+    const mine = usable[(page & 15) + 1] as number
+    this.takeOut(page, 0)
+    const moved = this.directory[neighbourHash >>> this.shift] as number
+    const theirs = usable[(moved & 15) + 1] as number
+    const { count: theirCount } = this.takeOut(moved, 2 * mine)
+    const target = this.newPage(SMALLEST, hash, depth - 1, count + theirCount)
+    this.fill(target, mine + theirs)
+    this.setDirectory(hash, depth - 1, target)
+  }
+
+  /** Copies a page's slots to scratch[at...] and gives the page back. Its directory words are stale until the caller sets them. */
+  private takeOut(page: number, at: number): { count: number; depth: number; hash: number } {
+    const slots = this.slotsOf(page)
+    const first = firstSlot(page)
+    const hash = slots[first - 2] as number
+    const head = slots[first - 1] as number
+    const ints = 2 * (usable[(page & 15) + 1] as number)
+    this.scratch.set(slots.subarray(first, first + ints), at)
+    this.freePage(page)
+    return { count: head & 0xffff, depth: head >>> 16, hash }
+  }
+
+  /** Puts the first `slots` slots of scratch into a page that has room for them. */
+  private fill(page: number, slots: number): void {
+    const { scratch } = this
+    const target = this.slotsOf(page)
+    const first = firstSlot(page)
+    const size = usable[(page & 15) + 1] as number
+    let moved = 0
+    for (let at = 0, end = 2 * slots; at < end; at += 2) {
+      const value = scratch[at + 1] as number
+      if (value === 0) continue
+      put(target, first, size, scratch[at] as number, value)
+      moved++
+    }
+    this.moved += moved
+  }
+
+  private setDirectory(hash: number, depth: number, page: number): void {
+    const words = 1 << (this.depth - depth)
+    const from = (hash >>> this.shift) & ~(words - 1)
+    this.directory.fill(page, from, from + words)
+  }
+
+  private doubleDirectory(): void {
+    const old = this.directory
+    const doubled = sharedInts(old.length * 2)
+    for (let i = 0; i < old.length; i++) {
+      doubled[2 * i] = old[i] as number
+      doubled[2 * i + 1] = old[i] as number
+    }
+    this.directory = doubled
+    this.depth++
+    this.shift--
+  }
+
+  /** An empty page with its head written. Moves no other page. */
+  private newPage(n: number, hash: number, depth: number, count: number): number {
+    const slabs = this.slabsOf[n] as number[]
+    const place = (this.pagesOf[n] as number) % n
+    if (place === 0) slabs.push(this.newSlab())
+    ;(this.pagesOf[n] as number)++
+    const page = ((slabs[slabs.length - 1] as number) << 8) | (place << 4) | (n - 1)
+    const slots = this.slotsOf(page)
+    const first = firstSlot(page)
+    slots.fill(0, first, first + 2 * (usable[n] as number))
+    slots[first - 2] = hash
+    slots[first - 1] = (depth << 16) | count
+    return page
+  }
+
+  /** Gives a page back: the last page of its class takes its place. */
+  private freePage(page: number): void {
+    const n = (page & 15) + 1
+    const slabs = this.slabsOf[n] as number[]
+    const place = ((this.pagesOf[n] as number) - 1) % n
+    const last = ((slabs[slabs.length - 1] as number) << 8) | (place << 4) | (n - 1)
+    if (last !== page) {
+      const source = this.slotsOf(last)
+      const target = this.slotsOf(page)
+      const from = firstSlot(last) - HEAD_INTS
+      const to = firstSlot(page) - HEAD_INTS
+      const ints = 2 * (pageSlots[n] as number)
+      target.set(source.subarray(from, from + ints), to)
+      this.moved += pageSlots[n] as number
+      this.setDirectory(target[to] as number, (target[to + 1] as number) >>> 16, page)
+    }
+    ;(this.pagesOf[n] as number)--
+    if (place === 0) this.freeSlabs.push(slabs.pop() as number)
+  }
+
+  private newSlab(): number {
+    const free = this.freeSlabs.pop()
+    if (free !== undefined) return free
+    const slab = this.chunks.length * SLABS_PER_CHUNK
+    this.chunks.push(sharedInts(CHUNK_INTS))
+    for (let i = SLABS_PER_CHUNK - 1; i > 0; i--) this.freeSlabs.push(slab + i)
+    return slab
+  }
+}
+
+/** Where a hash would like to lie. The multiplication mixes, because the top bits are the same in all of a page. */
+function home(hash: number, size: number): number {
+  return ((Math.imul(hash, 0x9e3779b1) >>> 16) * size) >>> 16
+}
+
+/** Index of a page's first slot in its chunk; its head stands just before. */
+function firstSlot(page: number): number {
+  const slots =
+    ((page >>> 8) & (SLABS_PER_CHUNK - 1)) * SLAB_SLOTS + ((page >>> 4) & 15) * (pageSlots[(page & 15) + 1] as number)
+  return slots * 2 + HEAD_INTS
+}
+
+function put(slots: Int32Array, first: number, size: number, hash: number, value: number): void {
+  const end = first + 2 * size
+  let at = first + 2 * home(hash, size)
+  while ((slots[at + 1] as number) !== 0) {
+    at += 2
+    if (at === end) at = first
+  }
+  slots[at] = hash
+  slots[at + 1] = value
+}
+
+/** The smallest class with room for that many and one more, else the largest. */
+function classFor(count: number): number {
+  let n = SMALLEST
+  while (n > LARGEST && count >= (limits[n] as number)) n--
+  return n
+}
