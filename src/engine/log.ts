@@ -29,7 +29,16 @@ import {
 } from './anchor.ts'
 import type { Appendfsync } from './engine.ts'
 import type { Fuse } from './fuse.ts'
-import { FLAG_BATCH, HEAD_BYTES, headBytes, KIND_ANCHOR, KIND_TOMBSTONE, recordBytes, sealRecord } from './record.ts'
+import {
+  FLAG_BATCH,
+  HEAD_BYTES,
+  headBytes,
+  KIND_ANCHOR,
+  KIND_BATCH_END,
+  KIND_TOMBSTONE,
+  recordBytes,
+  sealRecord,
+} from './record.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
 import type { Segment } from './segments.ts'
 import type { StorageFile } from './storage.ts'
@@ -261,7 +270,6 @@ export class Log {
       active.salt,
       offset,
       KIND_ANCHOR,
-  KIND_BATCH_END,
       0,
       0,
       0,
