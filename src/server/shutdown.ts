@@ -53,6 +53,7 @@ export class Shutdown {
   begin(): void {
     if (this.hasBegun) return
     this.hasBegun = true
+    stayAwake()
     const { clock, listener, logger, server } = this.parts
     logger.warning('User requested shutdown...')
     listener.close()
@@ -87,4 +88,13 @@ export class Shutdown {
     )
     this.parts.exit(1)
   }
+}
+
+/**
+ * The clock's timers do not keep the process alive, and the listeners are closed: without this the event loop could run dry, and
+ * the process end, before the store is closed. An open port holds it.
+ */
+function stayAwake(): void {
+  const { port1 } = new MessageChannel()
+  port1.on('message', () => {})
 }

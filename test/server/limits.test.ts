@@ -1,0 +1,263 @@
+// What one client may cost: descriptors, memory, other clients' time. And who is let in.
+
+import { existsSync, mkdtempSync, rmSync, statSync, unlinkSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { silentLogger } from '../../src/base/logger.ts'
+import { ListenError, Listener } from '../../src/server/listener.ts'
+import { DENIED, isLocal } from '../../src/server/protected-mode.ts'
+import { RawConnection } from '../harness/connection.ts'
+import { encodeRequest, type ReplyError } from '../harness/resp.ts'
+import { startTestServer, type TestServer, type TestServerOptions } from './test-server.ts'
+
+let it: TestServer
+afterEach(() => it.stop())
+
+async function start(...args: string[]): Promise<void> {
+  it = await startTestServer({ args })
+}
+
+const errorText = (reply: unknown): string => (reply as ReplyError).message
+
+test('maxclients: one more is told so and closed, and there is room again when one leaves', async () => {
+  await start('--maxclients', '2')
+  const first = await it.connect()
+  await first.call('PING')
+  const second = await it.connect()
+  await second.call('PING')
+  const third = await it.connect()
+  expect(await third.untilClosed()).toEqual({
+    bytes: Buffer.from('-ERR max number of clients reached\r\n'),
+    closed: true,
+  })
+  second.close()
+  while (it.server.clientCount > 1) await first.call('PING')
+  const fourth = await it.connect()
+  expect(await fourth.call('PING')).toBe('PONG')
+})
+
+test('protected mode lets only local clients in, until there is a password', async () => {
+  const options: TestServerOptions = { server: { isLocal: () => false } }
+  it = await startTestServer(options)
+  const stranger = await it.connect()
+  expect((await stranger.untilClosed()).bytes.toString()).toBe(`-${DENIED}\r\n`)
+  it.server.configSet([['requirepass', 'pw']])
+  const known = await it.connect()
+  expect(await known.call('AUTH', 'pw')).toBe('OK')
+  it.server.configSet([
+    ['requirepass', ''],
+    ['protected-mode', 'no'],
+  ])
+  expect(await (await it.connect()).call('PING')).toBe('PONG')
+})
+
+test('local addresses', () => {
+  const local = (remoteAddress?: string): boolean => isLocal({ remoteAddress } as { remoteAddress: string })
+  expect(['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1'].map(local)).toEqual([true, true, true, true])
+  expect(['10.0.0.1', '::ffff:10.0.0.1', '::2', undefined].map(local)).toEqual([false, false, false, false])
+})
+
+test('AUTH: nothing else before it, wrong users and passwords alike, RESET forgets it', async () => {
+  await start('--requirepass', 'secret')
+  const client = await it.connect()
+  expect(errorText(await client.call('GET', 'a'))).toBe('NOAUTH Authentication required.')
+  const wrong = 'WRONGPASS invalid username-password pair or user is disabled.'
+  expect(errorText(await client.call('AUTH', 'secre'))).toBe(wrong)
+  expect(errorText(await client.call('AUTH', 'nobody', 'secret'))).toBe(wrong)
+  expect(errorText(await client.call('HELLO', '3'))).toMatch(/^NOAUTH HELLO must be called/)
+  expect(await client.call('AUTH', 'default', 'secret')).toBe('OK')
+  expect(await client.call('GET', 'a')).toBe(null)
+  expect(await client.call('RESET')).toBe('RESET')
+  expect(errorText(await client.call('GET', 'a'))).toBe('NOAUTH Authentication required.')
+  expect(it.server.info(['stats'])).toContain('acl_access_denied_auth:2')
+  expect(it.log.join()).not.toContain('secret')
+})
+
+test('before authentication requests are small', async () => {
+  await start('--requirepass', 'secret')
+  const client = await it.connect()
+  client.send(Buffer.from('*100000\r\n'))
+  const { bytes, closed } = await client.untilClosed()
+  expect(bytes.toString()).toBe('-ERR Protocol error: unauthenticated multibulk length\r\n')
+  expect(closed).toBe(true)
+})
+
+test('timeout: an idle client is dropped, a busy one is not', async () => {
+  let aheadMs = 0
+  const { systemClock } = await import('../../src/base/clock.ts')
+  const clock = { ...systemClock, now: () => Date.now() + aheadMs }
+  it = await startTestServer({ args: ['--timeout', '1', '--hz', '100'], server: { clock } })
+  const idle = await it.connect()
+  await idle.call('PING')
+  const busy = await it.connect()
+  aheadMs = 5000
+  let answered = 0
+  const gone = idle.untilClosed()
+  while (it.server.clientCount > 1) {
+    if ((await busy.call('PING')) === 'PONG') answered++
+  }
+  expect((await gone).closed).toBe(true)
+  expect(answered).toBeGreaterThan(0)
+})
+
+test('protocol errors are answered, then the connection is closed', async () => {
+  await start()
+  const client = await it.connect()
+  client.send(Buffer.from('PING\r\n*1\r\n!x\r\nPING\r\n'))
+  expect((await client.untilClosed()).bytes.toString()).toBe("+PONG\r\n-ERR Protocol error: expected '$', got '!'\r\n")
+})
+
+test('HTTP is no Redis', async () => {
+  await start()
+  const client = await it.connect()
+  client.send(Buffer.from('POST / HTTP/1.1\r\nHost: x\r\n\r\nSET a 1\r\n'))
+  expect(await client.untilClosed()).toEqual({ bytes: Buffer.alloc(0), closed: true })
+  expect(it.log.join()).toContain('SECURITY ATTACK')
+})
+
+test('a transaction counts against client-query-buffer-limit', async () => {
+  await start('--client-query-buffer-limit', '1mb')
+  const client = await it.connect()
+  await client.call('MULTI')
+  const set = encodeRequest(['SET', 'a', 'x'.repeat(200_000)])
+  client.send(Buffer.concat([set, set, set, set, set, set]))
+  expect((await client.untilClosed()).closed).toBe(true)
+  expect(it.server.info(['stats'])).toContain('client_query_buffer_limit_disconnections:1')
+})
+
+test('a client that does not read is paused, costs a bounded amount, and goes on where it was', async () => {
+  await start()
+  const client = await it.connect()
+  const other = await it.connect()
+  await other.call('SET', 'big', 'x'.repeat(500_000))
+  client.socket.pause()
+  const gets = 200
+  client.send(Buffer.concat(Array.from({ length: gets }, () => encodeRequest(['GET', 'big']))))
+  const [session] = [...it.server.clients()].filter(({ output }) => output !== undefined)
+  while (!session!.output.stuck) await other.call('PING')
+  for (let i = 0; i < 50; i++) expect(await other.call('PING')).toBe('PONG')
+  expect(session!.output.pendingBytes).toBeLessThan(4_000_000)
+  client.socket.resume()
+  for (let i = 0; i < gets; i++) expect(((await client.reply()).value as Buffer).length).toBe(500_000)
+})
+
+test('client-output-buffer-limit: who does not read is dropped at the limit, the others live', async () => {
+  await start('--client-output-buffer-limit', 'normal 8mb 0 0')
+  const client = await it.connect()
+  const other = await it.connect()
+  await other.call('SET', 'big', 'x'.repeat(500_000))
+  client.socket.pause()
+  client.send(Buffer.concat(Array.from({ length: 200 }, () => encodeRequest(['GET', 'big']))))
+  while (it.server.clientCount > 1) expect(await other.call('PING')).toBe('PONG')
+  expect(it.server.info(['stats'])).toContain('client_output_buffer_limit_disconnections:1')
+  expect(await other.call('STRLEN', 'big')).toBe(500_000)
+})
+
+test('a huge pipeline does not keep others waiting until it is through', async () => {
+  await start()
+  const greedy = await it.connect()
+  const other = await it.connect()
+  await other.call('PING')
+  const commands = 200_000
+  let answered = 0
+  greedy.socket.removeAllListeners('data')
+  const done = new Promise<void>((resolve) => {
+    greedy.socket.on('data', (chunk: Buffer) => {
+      answered += chunk.length
+      if (answered === commands * 7) resolve()
+    })
+  })
+  greedy.send(Buffer.concat(Array.from({ length: commands }, () => Buffer.from('PING\r\n'))))
+  let between = 0
+  while (it.server.statistics.commands < commands) {
+    await other.call('PING')
+    between++
+  }
+  await done
+  expect(between).toBeGreaterThan(3)
+})
+
+test('CLIENT REPLY OFF and SKIP say nothing, not even later', async () => {
+  await start()
+  const client = await it.connect()
+  await client.call('SET', 'a', 'v')
+  it.engine.isCold = true
+  client.send(Buffer.concat(['CLIENT REPLY SKIP', 'GET a', 'PING'].map((line) => encodeRequest(line.split(' ')))))
+  expect(await client.reply().then(({ value }) => value)).toBe('PONG')
+  it.engine.warm()
+  expect(await client.call('ECHO', 'x')).toEqual(Buffer.from('x'))
+})
+
+test('CLIENT KILL closes others at once and oneself after the reply', async () => {
+  await start()
+  const client = await it.connect()
+  const other = await it.connect()
+  const id = await other.call('CLIENT', 'ID')
+  expect(await client.call('CLIENT', 'KILL', 'ID', String(id))).toBe(1)
+  expect((await other.untilClosed()).closed).toBe(true)
+  expect(await client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'no')).toBe(1)
+  expect((await client.untilClosed()).closed).toBe(true)
+})
+
+test('a half-closed client still gets its replies', async () => {
+  await start()
+  const client = await it.connect()
+  client.socket.end(Buffer.from('PING\r\nECHO x\r\n'))
+  expect(await client.untilClosed()).toEqual({ bytes: Buffer.from('+PONG\r\n$1\r\nx\r\n'), closed: true })
+})
+
+test('a unix socket, with its permissions, also where a dead process has left one', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'casky-unix-'))
+  const path = join(folder, 's')
+  let removed = 0
+  try {
+    it = await startTestServer({
+      args: ['--unixsocket', path],
+      listen: {
+        unixSocket: path,
+        unixSocketMode: 0o700,
+        removeStaleSocket: (stale) => {
+          removed++
+          if (existsSync(stale)) unlinkSync(stale)
+        },
+      },
+    })
+    expect(statSync(path).mode & 0o777).toBe(0o700)
+    expect(removed).toBe(1)
+    const client = await RawConnection.open({ path })
+    expect(String(await client.call('CLIENT', 'INFO'))).toContain(`addr=${path}:0`)
+    client.close()
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+test('a port that is taken ends the start with Redis’s words; an optional address that is missing does not', async () => {
+  await start()
+  const log: string[] = []
+  const taken = createServer()
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
+  const { port } = taken.address() as { port: number }
+  const options = {
+    bind: ['127.0.0.1'],
+    backlog: 1,
+    unixSocket: '',
+    unixSocketMode: 0,
+    removeStaleSocket: () => {},
+    logger: { ...silentLogger, warning: (text: string) => void log.push(text) },
+    onConnection: () => {},
+  }
+  await expect(new Listener({ ...options, port }).open()).rejects.toThrow(
+    new ListenError(`Failed listening on port ${port} (TCP), aborting.`),
+  )
+  expect(log).toEqual([
+    `Warning: Could not create server TCP listening socket 127.0.0.1:${port}: bind: Address already in use`,
+  ])
+  taken.close()
+  const lenient = new Listener({ ...options, port: 0, anyPort: true, bind: ['127.0.0.1', '-192.0.2.1'] })
+  await lenient.open()
+  expect(lenient.port).toBeGreaterThan(0)
+  lenient.close()
+})
