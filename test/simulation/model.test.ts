@@ -40,11 +40,11 @@ test('a change needs a sequence of its own', () => {
   expect(() => model().fail(10)).toThrow('at the start')
 })
 
-test('since tells when an answer became true', () => {
+test('lastWithout tells after which sequence an answer became true', () => {
   const line = model()
-  expect(line.since((state) => state[0]!.get('a')?.value === '2')).toBe(14)
-  expect(line.since((state) => state[1]!.get('b') !== undefined)).toBe(15)
-  expect(line.since((state) => state[1]!.get('c') === undefined)).toBe(0)
+  expect(line.lastWithout((state) => state[0]!.get('a')?.value === '2')).toBe(11)
+  expect(line.lastWithout((state) => state[1]!.get('b') !== undefined)).toBe(14)
+  expect(line.lastWithout((state) => state[1]!.get('c') === undefined)).toBe(-1)
 })
 
 test('states are compared by content', () => {

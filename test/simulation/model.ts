@@ -77,12 +77,16 @@ export class Model {
     return possible.reverse()
   }
 
-  /** Sequence since which `same` has held of the state without a break; 0 when it always has. */
-  since(same: (state: State) => boolean): number {
+  /**
+   * The newest sequence at which `same` did not hold of the state; -1 when it always has. An answer that is true because of something
+   * later must depend on a sequence above this one. (Any above: what lies inside a batch is released with its end.)
+   */
+  lastWithout(same: (state: State) => boolean): number {
     for (let i = this.moments.length - 1; i >= 0; i--) {
-      if (!same((this.moments[i] as Moment).state)) return this.moments[i + 1]?.sequence ?? this.last.sequence
+      const moment = this.moments[i] as Moment
+      if (!same(moment.state)) return moment.sequence
     }
-    return 0
+    return -1
   }
 }
 

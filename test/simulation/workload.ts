@@ -298,9 +298,9 @@ export class Workload {
 
   #mustDependOn(same: (state: State) => boolean, what: string): void {
     if (this.#batch !== null) return
-    const since = this.#model.since(same)
-    if (since > this.#engine.released && this.#engine.dependsOn < since) {
-      throw this.#world.violation(`${what} was written @${since}, but the answer depends on ${this.#engine.dependsOn}`)
+    const without = this.#model.lastWithout(same)
+    if (without >= this.#engine.released && this.#engine.dependsOn <= without) {
+      throw this.#world.violation(`${what} came after @${without}, but the answer depends on ${this.#engine.dependsOn}`)
     }
   }
 
@@ -367,7 +367,10 @@ export class Workload {
     else if (kind < 3) merge.resume()
     else if (kind === 3) merge.why()
     else if (kind === 4) merge.estimate()
-    else this.#trace?.(`merge ${merge.start()}`)
+    else {
+      const started = merge.start() // outside of the trace: its arguments are not evaluated when there is none
+      this.#trace?.(`merge ${started}`)
+    }
   }
 
   #configure(): void {

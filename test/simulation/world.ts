@@ -4,7 +4,7 @@ import { type Logger, silentLogger } from '../../src/base/logger.ts'
 import { Slice, sliceOf } from '../../src/base/slice.ts'
 import { inlineBackground } from '../../src/engine/background.ts'
 import { type Engine, type EngineEvents, type EngineSettings, NONE } from '../../src/engine/engine.ts'
-import { openEngine } from '../../src/engine/open.ts'
+import { openOn } from '../../src/engine/open.ts'
 import { SimulatedClock } from './clock.ts'
 import type { SimulatedDisk } from './disk.ts'
 import type { Entry, State } from './model.ts'
@@ -15,6 +15,9 @@ export const WORKLOAD_MS = 1_700_000_000_000
 const BEFORE_ALL_MS = 1_000_000
 /** More steps than any start, merge or close takes here: something hangs. */
 const STEPS = 60_000
+
+/** Small, so that building and giving up the reserve is part of every run. */
+const RESERVE_BYTES = 2000
 
 /** What went wrong, in one line; the runner adds seed and trace. */
 export class Violation extends Error {
@@ -71,7 +74,7 @@ export class World {
       onChange: (database, key) => this.changes.push([database, key.key()]),
     }
     let calls = 0
-    openEngine(
+    openOn(
       {
         storage: disk,
         clock,
@@ -83,6 +86,8 @@ export class World {
         onCorruption: 'refuse',
         random: () => scheduler.random.next(),
         synchronousIo: false,
+        coldReads: 2,
+        reserveBytes: RESERVE_BYTES,
       },
       events,
       (error, engine) => {

@@ -42,7 +42,7 @@ const DOORS: readonly Door[] = [
   {
     what: 'threads',
     modules: ['node:worker_threads'],
-    allowed: ['src/engine/worker-driver.ts', 'src/engine/worker-entry.ts'],
+    allowed: ['src/engine/worker-driver.ts', 'src/engine/worker.ts'],
   },
   { what: 'processes', modules: ['node:child_process', 'node:cluster'], allowed: ['src/engine/lock.ts'] },
   {
