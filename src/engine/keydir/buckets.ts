@@ -88,7 +88,7 @@ export class Buckets {
   }
 
   get bytes(): number {
-    return this.chunks.length * CHUNK_BYTES + this.directory.byteLength
+    return this.chunks.length * CHUNK_BYTES + 4 * 2 ** this.depth
   }
 
   // A position is chunk << 17 | index of the slot's hash: valid until the next insert or removal.
