@@ -6,8 +6,8 @@ import type { Slice } from '../base/slice.ts'
 import { REDIS_VERSION } from '../base/version.ts'
 import type { Args } from '../resp/args.ts'
 import { type Command, FAST, IMMEDIATE, LOADING, NO_AUTH, NOSCRIPT, STALE } from './command.ts'
-import { DATABASE_RANGE, NOT_AN_INTEGER, SYNTAX_ERROR, wrongArity } from './errors.ts'
-import { parseInteger } from './numbers.ts'
+import { DATABASE_RANGE, NOT_AN_INTEGER, OUT_OF_INT32, SYNTAX_ERROR, wrongArity } from './errors.ts'
+import { parseInt32, parseInteger } from './numbers.ts'
 import type { Session } from './session.ts'
 import { isWord } from './words.ts'
 
@@ -198,9 +198,10 @@ function authenticate(session: Session, user: string, password: Slice): boolean 
 }
 
 function select(session: Session, args: Args): void {
-  const database = parseInteger(args.at(1))
+  const database = parseInt32(args.at(1))
   if (database === null) return session.reply.error(NOT_AN_INTEGER)
+  if (database === undefined) return session.reply.error(OUT_OF_INT32)
   if (database < 0 || database >= session.server.databases) return session.reply.error(DATABASE_RANGE)
-  session.database = Number(database)
+  session.database = database
   session.reply.ok()
 }

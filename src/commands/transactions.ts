@@ -62,7 +62,7 @@ export const transactionCommands = [
   {
     name: 'UNWATCH',
     arity: 1,
-    flags: ANY_TIME | FAST,
+    flags: (ANY_TIME & ~IMMEDIATE) | FAST,
     keys: null,
     run: unwatch,
     summary: 'Forgets the watched keys.',

@@ -226,7 +226,7 @@ export class Connection implements Session, Ticking {
     if (this.isClosed) return
     const { output } = this
     const sent = output.sentBytes
-    output.send(this.engine.released)
+    output.send(output.waitsForRelease ? this.engine.released : 0)
     this.server.statistics.outputBytes += output.sentBytes - sent
     if ((this.blocked & CLOSING) !== 0 && output.idle && (this.blocked & ~(CLOSING | FULL)) === 0) {
       this.finish()

@@ -93,7 +93,6 @@ export class Dispatch {
     const position = connection.output.begin()
     if (error !== null) {
       this.reject(connection, row, position, `ERR the value could not be read: ${error.message}`)
-      if (row.isExec) connection.discardTransaction()
     } else if (this.admit(connection, row, args, position)) this.run(connection, row, args, position)
     else if (connection.isParked) return
     connection.bringing.drop()
@@ -113,7 +112,7 @@ export class Dispatch {
   /** The reply that began at `position` is whole and depends on `stamp`. */
   finish(connection: Connection, row: Row, position: number, stamp: number, modeBefore: string): void {
     const { output } = connection
-    if (stamp > this.engine.released && output.hasSaid(position)) output.mark(position, stamp)
+    if (stamp > 0 && stamp > this.engine.released && output.hasSaid(position)) output.mark(position, stamp)
     if (output.isError(position)) {
       row.failed++
       this.statistics.error(output.errorCode(position))
@@ -163,8 +162,7 @@ export class Dispatch {
     const closed = (engine.gate | connection.closedGates) & mask
     const refused = refusal(closed, engine.gateMessage)
     if (refused !== null) {
-      if (row.isExec) this.abort(connection, row, position, refused)
-      else this.reject(connection, row, position, refused)
+      this.reject(connection, row, position, refused)
       return false
     }
     if ((closed & row.mask & GATE_MULTI) !== 0) {
@@ -228,15 +226,14 @@ export class Dispatch {
     this.reject(connection, null, position, text)
   }
 
-  private abort(connection: Connection, row: Row, position: number, reason: string): void {
-    connection.discardTransaction()
-    this.reject(connection, row, position, `EXECABORT Transaction discarded because of: ${reason}`)
-  }
-
-  /** Answers without running. Inside MULTI that breaks the transaction. */
-  private reject(connection: Connection, row: Row | null, position: number, text: string): void {
+  /** Answers without running. Inside MULTI that breaks the transaction; EXEC itself ends it and says why. */
+  private reject(connection: Connection, row: Row | null, position: number, reason: string): void {
+    let text = reason
+    if (row?.isExec) {
+      connection.discardTransaction()
+      text = `EXECABORT Transaction discarded because of: ${reason.replace(/^ERR /, '')}`
+    } else if (connection.transaction !== null) connection.transaction.broken = true
     if (row !== null) row.rejected++
-    if (connection.transaction !== null) connection.transaction.broken = true
     connection.reply.error(text)
     this.statistics.error(text.slice(0, text.indexOf(' ')))
     if (connection.replyMode !== 'on') this.silence(connection, position, connection.replyMode)

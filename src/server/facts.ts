@@ -2,8 +2,12 @@
 
 import { arch, type as osType, release, totalmem } from 'node:os'
 import { CASKY_VERSION, REDIS_VERSION } from '../base/version.ts'
+import { GATE_LOADING } from '../engine/engine.ts'
 import type { CommandFacts, Facts } from '../observability/info.ts'
 import type { Server } from './server.ts'
+
+/** While the store loads there is nothing yet that merges. */
+const NO_MERGE = { state: 'idle', merges: 0, failures: 0, lastFreedBytes: 0, lastDurationMs: 0 }
 
 export function gatherFacts(server: Server): Facts {
   const { clock, config, engine, statistics } = server
@@ -58,7 +62,7 @@ export function gatherFacts(server: Server): Facts {
       queryLimitDisconnections: statistics.queryLimitDisconnections,
     },
     store,
-    merge: engine.merge.status(),
+    merge: (engine.gate & GATE_LOADING) === 0 ? engine.merge.status() : NO_MERGE,
     commands: commandFacts(server),
     errors: statistics.errors,
     databases,

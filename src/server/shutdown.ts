@@ -8,7 +8,7 @@
 
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
-import type { Engine } from '../engine/engine.ts'
+import { type Engine, GATE_LOADING } from '../engine/engine.ts'
 import type { Listener } from './listener.ts'
 import type { Server } from './server.ts'
 
@@ -75,6 +75,10 @@ export class Shutdown {
   private closeStore(): void {
     const { engine, exit, logger, server } = this.parts
     server.closeAll()
+    if ((engine.gate & GATE_LOADING) !== 0) {
+      logger.warning('Casky was still loading, nothing has changed, bye bye...')
+      return exit(0)
+    }
     engine.close((error) => {
       if (error === null) logger.warning('Casky is now ready to exit, bye bye...')
       else logger.warning(`Closing the store has failed, it will be recovered at the next start: ${error.message}`)

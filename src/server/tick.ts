@@ -10,7 +10,7 @@
 // and stands in line for the next turn, so that one huge pipeline does not make the others wait.
 
 import type { Clock } from '../base/clock.ts'
-import type { Engine } from '../engine/engine.ts'
+import { type Engine, GATE_LOADING } from '../engine/engine.ts'
 
 const TURN_MS = 2
 
@@ -87,7 +87,7 @@ export class Tick {
   }
 
   private readonly run = (): void => {
-    this.engine.flush()
+    if ((this.engine.gate & GATE_LOADING) === 0) this.engine.flush() // while it loads there is nothing to write to yet
     const dirty = this.dirtyOnes
     this.dirtyOnes = this.spareDirty
     for (let i = 0; i < dirty.length; i++) {
