@@ -123,6 +123,8 @@ async function load(run: Run, server: Server, longestMs: number): Promise<void> 
   await writing
   run.problems.push(...(await reading))
   for (const owner of run.owners) run.problems.push(...owner.problems.splice(0))
+  if (run.problems.length > 0)
+    run.problems.push(`before the kill the server said:\n${server.child.output().slice(-3000)}`)
 }
 
 /** Reads every database and holds it against its ledger. */

@@ -76,7 +76,7 @@ export async function startServer(kind: Kind, options: ServerOptions = {}): Prom
 export function launch(kind: Kind, port: number, dir: string, options: ServerOptions = {}): Promise<Child> {
   return startChild(program(kind), commandLine(kind, port, dir, options), {
     env: { UV_THREADPOOL_SIZE: '8', ...options.env },
-    cwd: dir,
+    cwd: tmpdir(), // not `dir`: making it is the server's own business
   })
 }
 
