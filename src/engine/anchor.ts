@@ -11,10 +11,12 @@
 //          unnoticed; 0, 0 in merge outputs), zero u32
 
 import { createHash } from 'node:crypto'
-import { headMask, type Salt } from './record.ts'
+import { headMask, recordBytes, type Salt } from './record.ts'
 
 export const ANCHOR_KEY_BYTES = 16
 export const ANCHOR_VALUE_BYTES = 20
+/** Bytes of an anchor on disk. */
+export const ANCHOR_BYTES = recordBytes(0, ANCHOR_KEY_BYTES, ANCHOR_VALUE_BYTES)
 /** A new anchor is due after that many bytes. */
 export const ANCHOR_EVERY_BYTES = 64 * 1024
 

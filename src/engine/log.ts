@@ -18,6 +18,7 @@ import type { Clock } from '../base/clock.ts'
 import { MAX_BATCH_BYTES, MAX_SEGMENT_BYTES } from '../base/limits.ts'
 import type { Slice } from '../base/slice.ts'
 import {
+  ANCHOR_BYTES,
   ANCHOR_EVERY_BYTES,
   ANCHOR_KEY_BYTES,
   ANCHOR_VALUE_BYTES,
@@ -257,7 +258,7 @@ export class Log {
 
   private anchor(): void {
     const { active } = this
-    const length = recordBytes(0, ANCHOR_KEY_BYTES, ANCHOR_VALUE_BYTES)
+    const length = ANCHOR_BYTES
     const block = this.room(length)
     const at = block.length
     const offset = active.sizeBytes

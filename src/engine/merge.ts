@@ -39,7 +39,6 @@ import {
   KIND_TOMBSTONE,
   moveRecord,
   readHead,
-  recordBytes,
   type Salt,
   sealRecord,
 } from './record.ts'
@@ -143,7 +142,6 @@ export class DamagedInputError extends Error {
   }
 }
 
-const ANCHOR_BYTES = recordBytes(0, ANCHOR_KEY_BYTES, ANCHOR_VALUE_BYTES)
 const BATCH_RECORDS = 512
 const BATCH_BYTES = 512 * 1024
 const OUTPUT_BUFFER_BYTES = 1024 * 1024

@@ -255,6 +255,8 @@ export class Merger implements MergeControl {
         facts.merges++
         facts.lastFreedBytes = freed
         facts.lastError = ''
+        // Nothing was won: what was counted as dead can not go yet. Others must change first, so there is no hurry.
+        if (freed <= 0 && !asked) this.notBefore = store.clock.monotonic() + this.interval()
         store.logger.verbose('Merge finished', { inputs: choice.inputs, freedBytes: freed })
       } else {
         facts.failures++

@@ -8,6 +8,7 @@
 // ten thousand segments needs no ten thousand descriptors.
 
 import { assert } from '../base/assert.ts'
+import { ANCHOR_BYTES, ANCHOR_EVERY_BYTES } from './anchor.ts'
 import { dataName, hintName } from './filename.ts'
 import type { ManifestSegment } from './manifest.ts'
 import type { Salt } from './record.ts'
@@ -63,8 +64,11 @@ export class Segment {
     this.merged = merged
   }
 
+  /** What a merge could free. The anchors that every segment has are not: a copy has them as well. */
   get deadBytes(): number {
-    return Math.max(0, this.sizeBytes - SEGMENT_HEADER_BYTES - this.liveBytes - this.tombstoneBytes)
+    const body = this.sizeBytes - SEGMENT_HEADER_BYTES
+    const anchors = body > 0 ? ANCHOR_BYTES * (1 + Math.floor(body / ANCHOR_EVERY_BYTES)) : 0
+    return Math.max(0, body - anchors - this.liveBytes - this.tombstoneBytes)
   }
 
   /** A record of that sequence and time was appended, or is known to lie here. */

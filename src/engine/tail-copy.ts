@@ -10,7 +10,7 @@ import {
   writeMark,
 } from './anchor.ts'
 import type { Catalog } from './catalog.ts'
-import { FLAG_BATCH, HEAD_BYTES, KIND_ANCHOR, moveRecord, recordBytes, sealRecord } from './record.ts'
+import { FLAG_BATCH, HEAD_BYTES, KIND_ANCHOR, moveRecord, sealRecord } from './record.ts'
 import type { SegmentScanner } from './scanner.ts'
 import type { Segment } from './segments.ts'
 import type { StorageFile } from './storage.ts'
@@ -19,7 +19,6 @@ import { sync, type Task, write } from './task.ts'
 const BUFFER_BYTES = 1024 * 1024
 /** A copy never grows beyond this, however long the tail. */
 const COPY_SEGMENT_BYTES = 1024 * 1024 * 1024
-const ANCHOR_BYTES = recordBytes(0, ANCHOR_KEY_BYTES, ANCHOR_VALUE_BYTES)
 const NO_CLAIM = { provenSegment: 0, provenOffset: 0, previousSegment: 0, previousLength: 0 }
 
 export class TailCopy {
