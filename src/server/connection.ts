@@ -346,15 +346,15 @@ export class Connection implements Session, Ticking {
     this.replyStamp = 0
   }
 
-  /** The handler has asked for more time. Its reply is finished by `closeReply`. */
-  get replyIsOpen(): boolean {
+  /** The handler has returned. True: its reply is whole. False: it has asked for more time, `closeReply` will finish it. */
+  endReply(): boolean {
     if ((this.blocked & (HELD | STEPPING)) === 0) {
       this.replyRow = null
       this.output.close() // a hold that was let go at once has opened it
-      return false
+      return true
     }
     this.replyStamp = this.engine.dependsOn
-    return true
+    return false
   }
 
   private takeStep(): void {

@@ -137,8 +137,7 @@ export class Dispatch {
     } catch (error) {
       this.failed(connection, row, position, error)
     }
-    if (connection.replyIsOpen) return // held, or written in steps: connection.ts finishes it
-    this.finish(connection, row, position, engine.dependsOn, modeBefore)
+    if (connection.endReply()) this.finish(connection, row, position, engine.dependsOn, modeBefore)
   }
 
   private measure(connection: Connection, row: Row, args: Args): void {
