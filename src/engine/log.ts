@@ -30,16 +30,7 @@ import {
 } from './anchor.ts'
 import type { Appendfsync } from './engine.ts'
 import type { Fuse } from './fuse.ts'
-import {
-  FLAG_BATCH,
-  HEAD_BYTES,
-  headBytes,
-  KIND_ANCHOR,
-  KIND_BATCH_END,
-  KIND_TOMBSTONE,
-  recordBytes,
-  sealRecord,
-} from './record.ts'
+import { FLAG_BATCH, HEAD_BYTES, headBytes, KIND_ANCHOR, KIND_BATCH_END, KIND_TOMBSTONE, sealRecord } from './record.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
 import type { Segment } from './segments.ts'
 import type { StorageFile } from './storage.ts'

@@ -16,6 +16,7 @@
 
 import type { Clock } from '../base/clock.ts'
 import {
+  ANCHOR_BYTES,
   ANCHOR_EVERY_BYTES,
   ANCHOR_KEY_BYTES,
   ANCHOR_VALUE_BYTES,

@@ -2,6 +2,7 @@
 // fresh segments that are synced. They count when the next manifest lists them.
 
 import {
+  ANCHOR_BYTES,
   ANCHOR_EVERY_BYTES,
   ANCHOR_KEY_BYTES,
   ANCHOR_VALUE_BYTES,
