@@ -109,7 +109,7 @@ export class Bitcask implements Engine {
   system: SystemRecord = { segment: null, offset: 0, bytes: 0, sequence: 0 }
   readonly loading = { active: true, startedAt: 0, totalBytes: 0, loadedBytes: 0 }
 
-  readonly fuse: Fuse
+  private readonly readFuse: Fuse
   private readonly lock: Lock | null
   private readonly cold: ColdReads
   private readonly undo = new UndoRing()
@@ -141,7 +141,7 @@ export class Bitcask implements Engine {
     databases: Databases
     clock: Clock
     logger: Logger
-    fuse: Fuse
+    readFuse: Fuse
     settings: EngineSettings
     events: EngineEvents
     coldReads: number
@@ -152,7 +152,7 @@ export class Bitcask implements Engine {
     this.databases = parts.databases
     this.clock = parts.clock
     this.logger = parts.logger
-    this.fuse = parts.fuse
+    this.readFuse = parts.readFuse
     this.lock = parts.lock
     this.settings = parts.settings
     this.events = parts.events
@@ -285,7 +285,7 @@ export class Bitcask implements Engine {
     const segment = this.segments.at(keydir.segment(entry))
     const { file } = segment
     const length = this.recordLength(entry)
-    if (file === null || segment.syncing || length > SYNCHRONOUS_READ_BYTES || !this.fuse.begin()) return false
+    if (file === null || segment.syncing || length > SYNCHRONOUS_READ_BYTES || !this.readFuse.begin()) return false
     if (length > this.scratch.length) {
       this.scratch = Buffer.allocUnsafeSlow(SYNCHRONOUS_READ_BYTES)
       this.scratchView = new DataView(this.scratch.buffer, 0, this.scratch.length)
@@ -297,7 +297,7 @@ export class Bitcask implements Engine {
     } catch {
       // The slower way round meets the same error and reports it.
     }
-    this.fuse.end()
+    this.readFuse.end()
     if (n !== length) return false
     const key = keydir.key(entry, this.keySlice)
     const database = keydir.database(entry)
@@ -782,7 +782,7 @@ export class Bitcask implements Engine {
   }
 
   flush(): void {
-    this.fuse.tick()
+    this.readFuse.tick()
     if (this.kept.size > 0) this.kept.clear()
     const { log } = this
     if (log.unwrittenBytes > 0) {

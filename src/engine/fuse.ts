@@ -3,19 +3,26 @@
 // A synchronous read or write of cached pages costs 1-2 us, through the thread pool five times that; but the same call on a disk that
 // has to move blocks everybody. So synchronous calls are allowed for a budget a tick, and one call that takes long sends its kind to
 // the threads for a while (design: Reads; measured there).
+//
+// How long a while? A long call is either a slow disk or this process losing its core in the middle of one: on a busy machine the second
+// happens every few seconds, and five seconds of threads for it cost a third of the throughput. So the first offence is forgiven after
+// 20 ms, and each that follows soon doubles that, up to 5 s: a disk that is slow is asked ten times in the first ten seconds.
 
 import type { Clock } from '../base/clock.ts'
 
 const BUDGET_MS_A_TICK = 2
 const SLOW_CALL_MS = 1
-const BLOWN_FOR_MS = 5000
+const FIRST_REST_MS = 20
+const LONGEST_REST_MS = 5000
 
+/** Reads and writes are judged apart: each has a fuse of its own. */
 export class Fuse {
   private readonly clock: Clock
   private readonly enabled: boolean
   private spentMs = 0
-  private blownUntil = 0
   private startedAt = 0
+  private blownUntil = 0
+  private restMs = FIRST_REST_MS
   /** How often it blew, for statistics. */
   blown = 0
 
@@ -35,10 +42,12 @@ export class Fuse {
     const now = this.clock.monotonic()
     const tookMs = now - this.startedAt
     this.spentMs += tookMs
-    if (tookMs > SLOW_CALL_MS) {
-      this.blownUntil = now + BLOWN_FOR_MS
-      this.blown++
-    }
+    if (tookMs <= SLOW_CALL_MS) return
+    // Quiet for ten times the last rest: that one is forgotten.
+    if (now > this.blownUntil + 10 * this.restMs) this.restMs = FIRST_REST_MS
+    else this.restMs = Math.min(LONGEST_REST_MS, this.restMs * 2)
+    this.blownUntil = now + this.restMs
+    this.blown++
   }
 
   /** A new tick: a new budget. */

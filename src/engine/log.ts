@@ -341,6 +341,7 @@ export class Log {
   flush(): void {
     assert(this.batchDepth === 0, 'no flush inside a batch')
     if (this.failed || this.writing || this.unwrittenBytes === 0) return
+    this.fuse.tick()
     if (this.unwrittenBytes <= SYNCHRONOUS_WRITE_BYTES && !this.beingSynced() && this.fuse.begin()) {
       this.writeNow()
     } else {

@@ -93,7 +93,7 @@ export function openOn(options: EngineOptions, events: EngineEvents, done: OpenD
     databases: new Databases(options.databases),
     clock,
     logger,
-    fuse: new Fuse(clock, options.synchronousIo),
+    readFuse: new Fuse(clock, options.synchronousIo),
     settings: { ...options.settings },
     events,
     coldReads: options.coldReads,
@@ -151,7 +151,7 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
     options.settings.appendfsync,
     options.settings.segmentSizeBytes,
     clock,
-    store.fuse,
+    new Fuse(clock, options.synchronousIo),
     {
       onReleased: (flushed) => store.afterRelease(flushed),
       onFailed: (error, sync) => store.unwind(store.upkeep.failed(error, sync)),
