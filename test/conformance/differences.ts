@@ -39,6 +39,25 @@ const TOO_LONG = '-ERR key is too long (at most 1048576 bytes)\r\n'
 const unknown = (name: string): string => `-ERR unknown subcommand '${name}'. Try CLIENT HELP.\r\n`
 const expectedDollar = (got: string): string => `-ERR Protocol error: expected '$', got '${got}'\r\n<closed>`
 
+const REDIS_KEYS = `commands: ${[
+  'del -2 write 1 -1 1',
+  'unlink -2 fast,write 1 -1 1',
+  'exists -2 fast,readonly 1 -1 1',
+  'type 2 fast,readonly 1 1 1',
+  'rename 3 write 1 2 1',
+  'copy -3 denyoom,write 1 2 1',
+].join(' | ')}`
+const REDIS_KEYSPACE = `commands: ${[
+  'scan -2 readonly 0 0 0',
+  'keys 2 readonly 0 0 0',
+  'dbsize 1 fast,readonly 0 0 0',
+  'randomkey 1 readonly 0 0 0',
+  'flushdb -1 write 0 0 0',
+  'flushall -1 write 0 0 0',
+  'swapdb 3 fast,write 0 0 0',
+  'move 3 fast,write 1 1 1',
+].join(' | ')}`
+
 export const differences: readonly Difference[] = [
   ...rows(
     { family: 'strings', title: 'a key of a megabyte, and one byte more' },
@@ -146,6 +165,20 @@ export const differences: readonly Difference[] = [
       'CONFIG SET proto-max-bulk-len 1',
       "-ERR CONFIG SET failed (possibly related to argument 'proto-max-bulk-len') - argument must be between 1048576 and 9223372036854775807 inclusive\r\n",
       "-ERR CONFIG SET failed (possibly related to argument 'proto-max-bulk-len') - argument must be between 1048576 and 1073741824 inclusive\r\n",
+    ],
+  ),
+  ...rows(
+    { family: 'server', title: 'COMMAND INFO' },
+    'RENAME and MOVE write the value again, so they need room: denyoom, which they have not in Redis.',
+    [
+      '[commands] COMMAND INFO DEL UNLINK EXISTS TYPE RENAME COPY',
+      REDIS_KEYS,
+      REDIS_KEYS.replace('rename 3 write', 'rename 3 denyoom,write'),
+    ],
+    [
+      '[commands] COMMAND INFO SCAN KEYS DBSIZE RANDOMKEY FLUSHDB FLUSHALL SWAPDB MOVE',
+      REDIS_KEYSPACE,
+      REDIS_KEYSPACE.replace('move 3 fast', 'move 3 denyoom,fast'),
     ],
   ),
 ]
