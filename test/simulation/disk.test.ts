@@ -411,6 +411,23 @@ describe('injected faults', () => {
   })
 })
 
+test('a create whose directory sync failed does not come back over a later one that was synced', () => {
+  const seen = outcomes(
+    (w) => {
+      create(w, 'f')
+      w.disk.failAt(1, 'EIO')
+      codeOf(() => syncDirectory(w))
+      unlink(w, 'f')
+      const file = create(w, 'f')
+      write(w, file, letters('x', 4), 0)
+      sync(w, file)
+      syncDirectory(w)
+    },
+    (disk) => text(disk, 'f'),
+  )
+  expect(seen).toEqual(new Set(['xxxx']))
+})
+
 describe('storage.ts', () => {
   test('opens, lists, sizes and reads as it says', () => {
     const w = world(1)

@@ -393,8 +393,16 @@ export class SimulatedDisk implements Storage {
   #settleNames(): void {
     const open: Pending[] = []
     for (const pending of this.#changes) {
-      if (pending.waits.size > 0) open.push(pending)
-      else replay(pending.change, this.#durableNames, this.#durableDirectories)
+      if (pending.waits.size > 0) {
+        open.push(pending)
+        continue
+      }
+      replay(pending.change, this.#durableNames, this.#durableDirectories)
+      // What was to become of the same name before is history, also where a failed sync had left it open.
+      const touched = namesOf(pending.change)
+      for (let i = open.length - 1; i >= 0; i--) {
+        if (touched.includes(namesOf(open[i]!.change).at(-1)!)) open.splice(i, 1)
+      }
     }
     this.#changes = open
   }
@@ -535,6 +543,11 @@ export class SimulatedFile implements StorageFile {
   writeSync(): number {
     throw new Error('misuse: synchronous write in simulation')
   }
+}
+
+/** The names a change touches; the last one is where it leaves a file, if it does. */
+function namesOf(change: NameChange): string[] {
+  return change.kind === 'rename' ? [change.name, change.to] : [change.name]
 }
 
 /** One change on a set of names in which earlier changes may be missing. */

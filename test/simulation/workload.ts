@@ -264,6 +264,8 @@ export class Workload {
     const { database, key } = this.#place()
     const entry = this.#find(database, key)
     if (entry === NONE) {
+      // Hidden, not removed, because writes are refused: the clock alone says so.
+      if (this.#state[database]!.has(key)) return
       this.#mustDependOn((state) => state[database]!.get(key) === undefined, `nil of ${name(database, key)}`)
       return
     }
