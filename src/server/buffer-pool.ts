@@ -6,24 +6,31 @@
 /** Room for the replies of an ordinary pipeline. */
 export const BUFFER_BYTES = 16 * 1024
 /** A buffer that grew beyond this was needed for one big reply: it goes back to the system. */
-const KEPT_BUFFER_BYTES = 256 * 1024
-const KEPT_BUFFERS = 64
+const LARGEST_KEPT_BYTES = 256 * 1024
+/** A thousand clients that are all answered in one tick find a buffer each. */
+const KEPT_BYTES = 32 * 1024 * 1024
 
 export class BufferPool {
-  private readonly free: Buffer[] = []
+  /** Memory of the buffers that lie here. */
+  bytes: number
+  private readonly free: Buffer[]
+
+  constructor() {
+    this.bytes = 0
+    this.free = []
+  }
 
   take(): Buffer {
-    return this.free.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES)
+    const buffer = this.free.pop()
+    if (buffer === undefined) return Buffer.allocUnsafeSlow(BUFFER_BYTES)
+    this.bytes -= buffer.length
+    return buffer
   }
 
   give(buffer: Buffer): void {
-    if (buffer.length < BUFFER_BYTES || buffer.length > KEPT_BUFFER_BYTES || this.free.length >= KEPT_BUFFERS) return
+    const { length } = buffer
+    if (length < BUFFER_BYTES || length > LARGEST_KEPT_BYTES || this.bytes + length > KEPT_BYTES) return
+    this.bytes += length
     this.free.push(buffer)
-  }
-
-  get bytes(): number {
-    let sum = 0
-    for (const buffer of this.free) sum += buffer.length
-    return sum
   }
 }
