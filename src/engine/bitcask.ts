@@ -343,11 +343,10 @@ export class Bitcask implements Engine {
     const entry = this.find(database, key)
     if (entry === NONE) return true
     const value = this.valueSlice
-    if (!this.valueOf(entry, value)) return false
-    // With several keys the next read or write may evict this one, and without a cache it is nowhere.
-    if (keep || this.settings.valueCacheBytes === 0) {
-      this.kept.set(entry, { sequence: this.keydir.sequence(entry), value: value.copy() })
-    }
+    const inHand = this.inHand(entry, value)
+    if (!inHand && !this.readNow(entry, value)) return false
+    // What was just read may not have been taken into the cache, and with several keys the next read or write may evict this one.
+    if (keep || !inHand) this.kept.set(entry, { sequence: this.keydir.sequence(entry), value: value.copy() })
     return true
   }
 

@@ -25,8 +25,8 @@ export interface Choice {
   readonly freedBytes: number
 }
 
-/** Bytes read by one merge: larger ones hold their inputs on disk for too long, and their moves in memory. */
-const MAX_MERGE_BYTES = 2 * 1024 * 1024 * 1024
+/** Bytes read by one merge: its inputs stay on disk until its outputs count, so a large one needs much room for long. */
+const MAX_MERGE_BYTES = 512 * 1024 * 1024
 /** Each input is an open file and a window of memory. */
 const MAX_MERGE_INPUTS = 64
 /** Small segments are only merged for being small when there are several: one alone would be copied again and again. */
