@@ -20,8 +20,9 @@ export interface Session {
   readonly server: ServerPort
   /** Now: replies are appended here. */
   readonly reply: ReplyWriter
-  /** Later: leaves a hole in the reply stream (also inside an array) that is filled when the bytes are there. */
-  slot(): ReplySlot
+  /** Later: leaves a hole in the reply stream (also inside an array) that is filled when the bytes are there.
+   * `expectedBytes` counts as said from now on, so that a client cannot have more read for it than it would be allowed to have waiting. */
+  slot(expectedBytes: number): ReplySlot
   /**
    * Several ticks: the handler gives up the thread; `step` is called again in later ticks until it returns true, and no other
    * command of this connection runs before. For work over millions of keys (KEYS, SCAN with a huge COUNT, MERGE WAIT, SAVE).

@@ -42,7 +42,7 @@ export function replyWithRange(session: Session, entry: number, from: number, to
 }
 
 function replyLater(session: Session, entry: number, from: number, to: number): void {
-  const slot = session.slot()
+  const slot = session.slot(session.engine.valueSize(entry))
   session.engine.load(entry, (error, value) => {
     if (value === null) slot.fillError(`ERR the value could not be read: ${error?.message ?? 'unknown error'}`)
     else slot.fillBulk(new Slice(value.bytes, value.start + from, value.start + to))

@@ -265,8 +265,8 @@ export class Connection implements Session, Ticking {
 
   // --- what a handler may ask for
 
-  slot(): ReplySlot {
-    return this.output.slot()
+  slot(expectedBytes: number): ReplySlot {
+    return this.output.slot(expectedBytes)
   }
 
   stepwise(step: () => boolean): void {

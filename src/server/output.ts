@@ -55,7 +55,7 @@ export class Output {
   private readonly stamps: number[]
   private newestStamp: number
   private readonly holes: Hole[]
-  private filledBytes: number // in holes, not sent yet
+  private filledBytes: number // in holes, or expected there; not sent yet
   private openFrom: number // the last reply is being written step by step from here on; -1 when it is whole
   private gone: number // bytes of the writer that were sent: makes positions absolute
   private inFlight: number
@@ -163,10 +163,11 @@ export class Output {
     this.openFrom = -1
   }
 
-  /** A place in the reply that began last. */
-  slot(): ReplySlot {
-    const hole = new Hole(this, this.reply, this.writer.length)
+  /** A place in the reply that began last, for about so many bytes: they count as pending before they are there. */
+  slot(expectedBytes: number): ReplySlot {
+    const hole = new Hole(this, this.reply, this.writer.length, expectedBytes)
     this.holes.push(hole)
+    this.filledBytes += expectedBytes
     return hole
   }
 
@@ -248,9 +249,13 @@ export class Output {
   }
 
   /** For holes: so many bytes more or less wait in them. */
-  filled(bytes: number): void {
+  counted(bytes: number): void {
     this.filledBytes += bytes
-    if (bytes > 0 && !this.discarded) this.owner.onSendable()
+  }
+
+  /** For holes: one has its bytes. */
+  filled(): void {
+    if (!this.discarded) this.owner.onSendable()
   }
 
   private keepHole(hole: Hole, shift: number): void {
@@ -354,19 +359,22 @@ class Hole implements ReplySlot {
   /** null until it is filled. Followed by CRLF. */
   content: Buffer | null
   private readonly output: Output
+  private readonly expectedBytes: number
   private isDropped: boolean
 
-  constructor(output: Output, reply: number, at: number) {
+  constructor(output: Output, reply: number, at: number, expectedBytes: number) {
     this.reply = reply
     this.at = at
     this.head = NOTHING
     this.content = null
     this.output = output
+    this.expectedBytes = expectedBytes
     this.isDropped = false
   }
 
+  /** Bytes it counts for. */
   get size(): number {
-    return this.content === null ? 0 : this.head.length + this.content.length + CRLF.length
+    return this.content === null ? this.expectedBytes : this.head.length + this.content.length + CRLF.length
   }
 
   fillBulk(value: Slice): void {
@@ -379,8 +387,9 @@ class Hole implements ReplySlot {
 
   /** Nobody waits for the bytes any more. */
   drop(): void {
+    if (this.isDropped) return
     this.isDropped = true
-    this.output.filled(-this.size)
+    this.output.counted(-this.size)
   }
 
   private fill(head: Buffer, content: Buffer): void {
@@ -388,6 +397,7 @@ class Hole implements ReplySlot {
     if (this.isDropped) return
     this.head = head
     this.content = content
-    this.output.filled(this.size)
+    this.output.counted(this.size - this.expectedBytes)
+    this.output.filled()
   }
 }

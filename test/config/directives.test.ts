@@ -154,6 +154,13 @@ const cases: Record<Name, { good: [string, string][]; bad: string[] }> = {
     ],
     bad: ['-1', '1h'],
   },
+  'disk-reserve': {
+    good: [
+      ['0', '0'],
+      ['64mb', '67108864'],
+    ],
+    bad: ['-1', '1tb', 'much'],
+  },
   'value-cache-size': {
     good: [
       ['0', '0'],
