@@ -179,11 +179,11 @@ export class Bitcask implements Engine {
   }
 
   get appended(): number {
-    return this.log.appended
+    return this.loading.active ? 0 : this.log.appended
   }
 
   get released(): number {
-    return this.log.released
+    return this.loading.active ? 0 : this.log.released
   }
 
   get batchBytes(): number {
@@ -784,6 +784,7 @@ export class Bitcask implements Engine {
     this.readFuse.tick()
     if (this.kept.size > 0) this.kept.clear()
     const { log } = this
+    if (this.loading.active) return
     if (log.unwrittenBytes > 0) {
       log.flush()
       this.checkStall()

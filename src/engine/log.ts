@@ -57,11 +57,14 @@ interface Block {
   lastSequence: number
 }
 
+/** What failed: a write or sync of the log, or the manifest (upkeep.ts). */
+export type FailedCall = 'write' | 'sync' | 'manifest'
+
 export interface LogEvents {
   /** `released` moved; `flushed` is true when that happened inside flush(), whose caller sends replies anyway. */
   onReleased(flushed: boolean): void
-  /** Everything after `released` must be undone. `sync`: the failure was a sync's, and final. */
-  onFailed(error: Error & { code?: string }, sync: boolean): void
+  /** Everything after `released` must be undone. Only a failed write can be repaired. */
+  onFailed(error: Error & { code?: string }, what: FailedCall): void
   /** The log went over to the next segment: another one is wanted, and `sealed` can be sealed. */
   onRotated(old: Segment): void
   onSynced(): void
@@ -374,7 +377,7 @@ export class Log {
     }
     this.fuse.end()
     if (error !== null) {
-      this.fail(error, false)
+      this.fail(error, 'write')
       return
     }
     // One block is kept and used again from its start: in the common case nothing is allocated at all.
@@ -413,7 +416,7 @@ export class Log {
       // After a failure these bytes are nobody's any more.
       if (epoch !== this.failures) return
       if (error !== null || n !== block.length) {
-        this.fail(error ?? shortWrite(n, block.length), false)
+        this.fail(error ?? shortWrite(n, block.length), 'write')
         return
       }
       this.blockWritten(block)
@@ -484,7 +487,7 @@ export class Log {
         segment.syncing = false
         if (epoch !== this.failures) return
         if (error !== null) {
-          this.fail(error, true)
+          this.fail(error, 'sync')
           return
         }
         segment.syncedBytes = upTo
@@ -552,13 +555,18 @@ export class Log {
 
   // --- failing
 
-  private fail(error: Error & { code?: string }, sync: boolean): void {
+  /** Closes the log for another's failure: no manifest, no more writes. */
+  abort(error: Error & { code?: string }): void {
+    if (!this.failed) this.fail(error, 'manifest')
+  }
+
+  private fail(error: Error & { code?: string }, what: FailedCall): void {
     this.failed = true
     this.failures++
     this.lastError = error
     this.writing = false
     this.syncing = false
-    this.events.onFailed(error, sync)
+    this.events.onFailed(error, what)
     // The undone bytes do not exist any more, and their sequences are settled: nobody waits for them.
     const log = [...this.rotated, this.active]
     const from = log.indexOf(this.releasedSegment)

@@ -154,7 +154,7 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
     new Fuse(clock, options.synchronousIo),
     {
       onReleased: (flushed) => store.afterRelease(flushed),
-      onFailed: (error, sync) => store.unwind(store.upkeep.failed(error, sync)),
+      onFailed: (error, what) => store.unwind(store.upkeep.failed(error, what)),
       onRotated: () => store.upkeep.rotated(),
       onSynced: () => store.checkStall(),
     },

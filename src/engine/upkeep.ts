@@ -10,6 +10,7 @@ import type { Catalog } from './catalog.ts'
 import { GATE_FAILED, GATE_FULL } from './engine.ts'
 import { makeHint } from './hint.ts'
 import { writeImage } from './image.ts'
+import type { FailedCall } from './log.ts'
 import { Merger } from './merger.ts'
 import type { Reserve } from './reserve.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
@@ -24,6 +25,15 @@ const CLOSING_HINT_BYTES = 32 * 1024 * 1024
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 /** Failures that pass by themselves: nothing was damaged, try again later. */
 const PASSING = new Set([...FULL, 'EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN'])
+
+/** For commands that were under way; those that come later are refused before they run. */
+const UNKNOWN_OUTCOME = ' The outcome of this command is unknown.'
+
+const FAILED_CALLS = {
+  write: 'A write to the log',
+  sync: 'An fsync of the log',
+  manifest: 'Writing the manifest',
+} as const
 
 export class Upkeep {
   readonly merger: Merger
@@ -167,12 +177,7 @@ export class Upkeep {
 
   /** A manifest could not be committed: what the disk now says is uncertain unless the error is one that passes. */
   manifestFailed(error: Error & { code?: string }): void {
-    if (PASSING.has(error.code ?? '')) return
-    this.closeGate(
-      `MISCONF The manifest could not be written (${error.code ?? error.message}). Writes are refused until restart; reads go on. Check the disk, then restart.`,
-    )
-    this.store.log.failed = true
-    this.store.log.lastError = error
+    if (!PASSING.has(error.code ?? '')) this.store.log.abort(error)
   }
 
   private closeGate(message: string): void {
@@ -267,19 +272,18 @@ export class Upkeep {
   // --- failures
 
   /** The log failed (log.ts has undone what was not released). */
-  failed(error: Error & { code?: string }, ofSync: boolean): string {
+  failed(error: Error & { code?: string }, what: FailedCall): string {
     const code = error.code ?? error.message
-    if (ofSync || !FULL.has(code)) {
-      const what = ofSync ? 'fsync' : 'write'
-      const message = `MISCONF A ${what} of the log failed (${code}). Writes are refused until restart; reads go on. The outcome of this command is unknown. Check the disk, then restart.`
+    if (what !== 'write' || !FULL.has(code)) {
+      const message = `MISCONF ${FAILED_CALLS[what]} failed (${code}). Writes are refused until restart; reads go on. Check the disk, then restart.`
       this.closeGate(message)
-      return message
+      return message + UNKNOWN_OUTCOME
     }
-    const message = `MISCONF The disk is full (${code}): the outcome of this command is unknown. Free some space or delete keys; writes resume by themselves.`
+    const message = `MISCONF The disk is full (${code}). Free some space or delete keys; writes resume by themselves.`
     // Closed for all writes until the log stands on a fresh segment, then for those that grow.
     this.closeGate(message)
     this.repair(code)
-    return message
+    return message + UNKNOWN_OUTCOME
   }
 
   private repair(code: string): void {
