@@ -60,7 +60,7 @@ export interface OutsideSegment {
   readonly number: number
   readonly salt: Salt
   readonly validBytes: number
-  /** 0: it has no records. */
+  /** 0: not known. */
   readonly lowSequence: number
   readonly hinted: boolean
 }
@@ -338,7 +338,7 @@ class Hidden {
     const at = batch.keyAt[i] as number
     filterHash(batch.databases[i] as number, batch.bytes, at, at + (batch.keyLengths[i] as number), this.pair)
     for (const segment of this.outside) {
-      if (segment.lowSequence === 0 || segment.lowSequence > sequence) continue
+      if (segment.validBytes <= SEGMENT_HEADER_BYTES || segment.lowSequence > sequence) continue
       let filter = this.filters.get(segment.number)
       if (filter === undefined) {
         const hint = segment.hinted ? yield* readHint(this.storage, segment) : null

@@ -19,7 +19,7 @@ import { type Recovered, Recovery, RecoveryError } from './recovery.ts'
 import { Reserve } from './reserve.ts'
 import { Segments } from './segments.ts'
 import type { Storage } from './storage.ts'
-import { list, run, type Task } from './task.ts'
+import { list, run, syncDirectory, type Task } from './task.ts'
 import { Upkeep } from './upkeep.ts'
 import { workerBackground } from './worker-driver.ts'
 
@@ -124,6 +124,9 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
       'The MANIFEST was written by a newer version of Casky. Start that version; nothing was changed.',
     )
   }
+  // The manifest just read may be one whose rename a crash left in the page cache only. Files that it does not list are removed next:
+  // the rename must not be lost when their removal is not.
+  yield* syncDirectory(storage, '')
   const names = yield* list(storage, '')
   const manifest: Manifest | null = typeof found === 'string' ? null : found
   const storeId = Buffer.from(Array.from({ length: 16 }, () => Math.floor(random() * 256)))

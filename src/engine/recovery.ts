@@ -127,6 +127,11 @@ export class Recovery {
 
   /** Loads everything a manifest lists (null: there is none that is good, and `names` are all files). */
   *load(manifest: Manifest | null, names: readonly string[]): Task<Recovered> {
+    for (const name of names) {
+      // Also of files that no manifest lists: a number is never used twice.
+      const { catalog } = this.p
+      catalog.nextNumber = Math.max(catalog.nextNumber, (parseSegmentName(name)?.number ?? 0) + 1)
+    }
     const listed = manifest === null ? yield* this.salvage(names) : manifest.segments
     if (manifest !== null) yield* this.removeUnlisted(manifest, names)
     const sealed: Segment[] = []
@@ -161,7 +166,6 @@ export class Recovery {
     for (const name of names) {
       const parsed = parseSegmentName(name)
       if (parsed === null || parsed.kind !== 'data') continue
-      this.p.catalog.nextNumber = Math.max(this.p.catalog.nextNumber, parsed.number + 1)
       const file = yield* open(this.p.storage, name, 'read')
       try {
         const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES)
@@ -322,6 +326,8 @@ export class Recovery {
         continue
       }
       if (!scanner.valueGood) this.report(segment, scanner.offset, 'a value does not match its checksum')
+      // An open segment's range is in no manifest yet, and a merge asks it whether older records may lie here.
+      if (scanner.head.kind !== KIND_ANCHOR) segment.note(scanner.head.sequence, scanner.head.timeMs)
       this.apply(segment, scanner.offset, scanner.head, scanner.bytes)
       if (n % 256 === 0) yield* this.giveWay()
     }

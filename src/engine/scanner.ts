@@ -96,7 +96,8 @@ export class SegmentScanner {
         index = this.bytes.indexOf(this.seed.constant, index + 1)
       }
       const seen = this.windowStart + this.windowLength
-      if (seen >= this.limit) return false
+      // The end of the segment, or of a file that is shorter than it should be.
+      if (seen >= this.limit || seen < from + Math.min(this.bytes.length, this.limit - from)) return false
       // A mark may straddle the window's end: step back by a mark and its head.
       from = Math.max(from + 1, seen - HEAD_BYTES - ANCHOR_KEY_BYTES)
     }
