@@ -25,7 +25,7 @@
 import type { Slice } from '../../base/slice.ts'
 import { Buckets } from '../keydir/buckets.ts'
 import { mix, randomSeed } from '../keydir/key-hash.ts'
-import { copyBytes, sharedInts, sharedMemory } from '../keydir/memory.ts'
+import { copyBytes, Memory } from '../keydir/memory.ts'
 import { PageQueue } from './page-queue.ts'
 
 const PAGE_BYTES = 256 * 1024
@@ -68,6 +68,7 @@ export interface ValueCacheStats {
 }
 
 export class ValueCache {
+  private readonly memory = new Memory()
   private capacity = 0
   private readonly seed = randomSeed() | 0
   private pages: (Page | null)[] = [null] // by number
@@ -181,7 +182,7 @@ export class ValueCache {
     }
     this.index ??= new Buckets()
     const ghosts = 2 ** Math.floor(Math.log2(capacityBytes / BYTES_A_GHOST))
-    if (ghosts !== this.ghost.length) this.ghost = sharedInts(ghosts)
+    if (ghosts !== this.ghost.length) this.ghost = this.memory.ints(ghosts)
   }
 
   /** Gives back one page of what is held beyond the capacity. Whether there is more to give back. */
@@ -243,8 +244,9 @@ export class ValueCache {
       if (this.allocated >= this.budget()) return 0
       this.allocated++
       number = this.unusedNumbers.pop() ?? this.pages.length
-      const memory = sharedMemory(PAGE_BYTES)
-      this.pages[number] = { bytes: Buffer.from(memory), words: new Uint32Array(memory), filled: 0, inMain: false }
+      const words = this.memory.words(PAGE_BYTES / 4)
+      const bytes = Buffer.from(words.buffer, words.byteOffset, words.byteLength)
+      this.pages[number] = { bytes, words, filled: 0, inMain: false }
     }
     const page = this.pages[number] as Page
     page.filled = 0

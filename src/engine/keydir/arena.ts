@@ -15,7 +15,7 @@
 
 import type { Slice } from '../../base/slice.ts'
 import type { KeyHash } from './key-hash.ts'
-import { CHUNK_BYTES, copyBytes, sharedBytes } from './memory.ts'
+import { CHUNK_BYTES, copyBytes, Memory } from './memory.ts'
 
 const CHUNK_UNITS_SHIFT = 17
 const CHUNK_UNITS_MASK = (1 << CHUNK_UNITS_SHIFT) - 1
@@ -48,6 +48,7 @@ export interface ArenaImage {
 }
 
 export class Arena {
+  private readonly memory = new Memory()
   private chunks: Buffer[] = []
   private freeSlabs: number[] = []
   private slabsOf: number[][] = Array.from({ length: CLASSES }, () => [])
@@ -170,11 +171,11 @@ export class Arena {
 
   /** Takes the shape of an image; the caller fills the parts of image(). */
   restore(header: ArenaImage): void {
-    this.chunks = Array.from({ length: header.chunks }, () => sharedBytes(CHUNK_BYTES))
+    this.chunks = Array.from({ length: header.chunks }, () => this.memory.bytes(CHUNK_BYTES))
     this.freeSlabs = [...header.freeSlabs]
     this.slabsOf = header.slabsOf.map((slabs) => [...slabs])
     this.blocksOf = [...header.blocksOf]
-    this.large = header.largeLengths.map((length) => (length === 0 ? NO_BYTES : sharedBytes(length)))
+    this.large = header.largeLengths.map((length) => (length === 0 ? NO_BYTES : this.memory.bytes(length)))
     this.freeLarge = [...header.freeLarge]
     this.largeBytes = header.largeLengths.reduce((sum, length) => sum + length, 0)
   }
@@ -204,7 +205,7 @@ export class Arena {
   }
 
   private addLarge(database: number, key: Slice, total: number): number {
-    const bytes = sharedBytes(total)
+    const bytes = this.memory.bytes(total)
     writeBlock(bytes, 0, database, key)
     this.largeBytes += total
     const n = this.freeLarge.pop() ?? this.large.length
@@ -216,7 +217,7 @@ export class Arena {
     const free = this.freeSlabs.pop()
     if (free !== undefined) return free
     const slab = this.chunks.length * SLABS_PER_CHUNK
-    this.chunks.push(sharedBytes(CHUNK_BYTES))
+    this.chunks.push(this.memory.bytes(CHUNK_BYTES))
     // Slab 0 is never used, so that no ref is 0.
     const first = slab === 0 ? 1 : slab
     for (let i = slab + SLABS_PER_CHUNK - 1; i > first; i--) this.freeSlabs.push(i)

@@ -22,7 +22,7 @@
 // `moved` counts the slots, and a test holds the largest single step.
 
 import { assert } from '../../base/assert.ts'
-import { bytesOf, CHUNK_BYTES, sharedInts } from './memory.ts'
+import { bytesOf, CHUNK_BYTES, Memory } from './memory.ts'
 
 const CHUNK_INTS = CHUNK_BYTES / 4
 const CHUNK_INTS_SHIFT = 17
@@ -60,6 +60,7 @@ export interface BucketsImage {
 }
 
 export class Buckets {
+  private readonly memory = new Memory()
   /** Slots written by growing, splitting, merging and moving, ever: the work beyond the call's own slot. */
   moved = 0
   private chunks: Int32Array[] = []
@@ -79,7 +80,7 @@ export class Buckets {
     }
     this.depth = 1
     this.shift = 31
-    this.directory = sharedInts(2)
+    this.directory = this.memory.ints(2)
     this.layOut(1, SMALLEST)
   }
 
@@ -204,7 +205,7 @@ export class Buckets {
     this.pagesOf.fill(0)
     this.depth = depth
     this.shift = 32 - depth
-    this.directory = sharedInts(2 ** depth)
+    this.directory = this.memory.ints(2 ** depth)
     this.layOut(depth, classFor(Math.ceil(average + 2 * Math.sqrt(average))))
   }
 
@@ -227,8 +228,8 @@ export class Buckets {
     this.depth = header.depth
     this.shift = 32 - header.depth
     this.count_ = header.count
-    this.directory = sharedInts(2 ** header.depth)
-    this.chunks = Array.from({ length: header.chunks }, () => sharedInts(CHUNK_INTS))
+    this.directory = this.memory.ints(2 ** header.depth)
+    this.chunks = Array.from({ length: header.chunks }, () => this.memory.ints(CHUNK_INTS))
     this.freeSlabs = [...header.freeSlabs]
     this.slabsOf = header.slabsOf.map((slabs) => [...slabs])
     this.pagesOf = [...header.pagesOf]
@@ -344,7 +345,7 @@ export class Buckets {
 
   private doubleDirectory(): void {
     const old = this.directory
-    const doubled = sharedInts(old.length * 2)
+    const doubled = this.memory.ints(old.length * 2)
     for (let i = 0; i < old.length; i++) {
       doubled[2 * i] = old[i] as number
       doubled[2 * i + 1] = old[i] as number
@@ -393,7 +394,7 @@ export class Buckets {
     const free = this.freeSlabs.pop()
     if (free !== undefined) return free
     const slab = this.chunks.length * SLABS_PER_CHUNK
-    this.chunks.push(sharedInts(CHUNK_INTS))
+    this.chunks.push(this.memory.ints(CHUNK_INTS))
     for (let i = SLABS_PER_CHUNK - 1; i > 0; i--) this.freeSlabs.push(slab + i)
     return slab
   }

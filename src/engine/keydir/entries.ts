@@ -19,7 +19,7 @@
 // 64-bit fields in JS numbers: a sequence is below 2^48, so high * 2^32 + low is exact.
 
 import { assert } from '../../base/assert.ts'
-import { bytesOf, sharedWords } from './memory.ts'
+import { bytesOf, Memory } from './memory.ts'
 
 export const TYPE_TOMBSTONE = 7
 
@@ -44,6 +44,7 @@ export interface EntriesImage {
 }
 
 export class Entries {
+  private readonly memory = new Memory()
   /** Highest number ever used, plus one. */
   capacity = 0
   /** Entries that are not free. */
@@ -63,7 +64,7 @@ export class Entries {
     } else {
       assert(this.capacity < MAX_ENTRIES, 'entry numbers are left')
       e = this.capacity++
-      if (e >>> PAGE_SHIFT === this.pages.length) this.pages.push(sharedWords(PAGE_WORDS))
+      if (e >>> PAGE_SHIFT === this.pages.length) this.pages.push(this.memory.words(PAGE_WORDS))
     }
     this.used++
     const page = this.page(e)
@@ -204,7 +205,7 @@ export class Entries {
     this.capacity = header.capacity
     this.used = header.used
     this.firstFree = header.firstFree
-    this.pages = Array.from({ length: Math.ceil(header.capacity / PAGE_ENTRIES) }, () => sharedWords(PAGE_WORDS))
+    this.pages = Array.from({ length: Math.ceil(header.capacity / PAGE_ENTRIES) }, () => this.memory.words(PAGE_WORDS))
   }
 
   private page(e: number): Uint32Array {

@@ -9,7 +9,7 @@
 // Rows are dense: when one goes, the last one moves into its place and whoever points at it is told (side and queue). The queue repeats the
 // expiry, because sifting compares four neighbours and should not visit four rows. Nothing here is ever copied to grow.
 
-import { bytesOf, sharedDoubles, sharedMemory, sharedWords } from './memory.ts'
+import { bytesOf, Memory } from './memory.ts'
 
 const ROWS_SHIFT = 12
 const ROWS_MASK = (1 << ROWS_SHIFT) - 1
@@ -34,6 +34,7 @@ export interface RowsImage {
 }
 
 export class Rows {
+  private readonly memory = new Memory()
   private pages: Page[] = []
   private rows = 0
   private queueExpiry: Float64Array[] = []
@@ -58,7 +59,7 @@ export class Rows {
   /** A row for an entry that has none: no expiry, no touch. */
   add(entry: number): void {
     const row = this.rows++
-    if (row >>> ROWS_SHIFT === this.pages.length) this.pages.push(newPage())
+    if (row >>> ROWS_SHIFT === this.pages.length) this.pages.push(newPage(this.memory))
     const { words } = this.pages[row >>> ROWS_SHIFT] as Page
     const at = (row & ROWS_MASK) * 8
     words.fill(0, at, at + 8)
@@ -187,10 +188,10 @@ export class Rows {
   restore(header: RowsImage): void {
     this.rows = header.rows
     this.queued_ = header.queued
-    this.pages = Array.from({ length: pagesFor(header.rows, ROWS_SHIFT) }, newPage)
+    this.pages = Array.from({ length: pagesFor(header.rows, ROWS_SHIFT) }, () => newPage(this.memory))
     const queuePages = pagesFor(header.queued, QUEUE_SHIFT)
-    this.queueExpiry = Array.from({ length: queuePages }, () => sharedDoubles(QUEUE_MASK + 1))
-    this.queueRow = Array.from({ length: queuePages }, () => sharedWords(QUEUE_MASK + 1))
+    this.queueExpiry = Array.from({ length: queuePages }, () => this.memory.doubles(QUEUE_MASK + 1))
+    this.queueRow = Array.from({ length: queuePages }, () => this.memory.words(QUEUE_MASK + 1))
     this.sides = []
     this.sideUsed = []
     this.spareSides = []
@@ -217,14 +218,14 @@ export class Rows {
     const spare = this.spareSides.pop()
     if (spare !== undefined) return spare
     this.sideBlocks++
-    return sharedWords(SIDE_MASK + 1)
+    return this.memory.words(SIDE_MASK + 1)
   }
 
   private join(row: number, ms: number): void {
     const place = this.queued_++
     if (place >>> QUEUE_SHIFT === this.queueRow.length) {
-      this.queueExpiry.push(sharedDoubles(QUEUE_MASK + 1))
-      this.queueRow.push(sharedWords(QUEUE_MASK + 1))
+      this.queueExpiry.push(this.memory.doubles(QUEUE_MASK + 1))
+      this.queueRow.push(this.memory.words(QUEUE_MASK + 1))
     }
     this.siftUp(place, ms, row)
   }
@@ -290,9 +291,9 @@ export class Rows {
   }
 }
 
-function newPage(): Page {
-  const memory = sharedMemory(ROW_BYTES * (ROWS_MASK + 1))
-  return { doubles: new Float64Array(memory), words: new Uint32Array(memory) }
+function newPage(memory: Memory): Page {
+  const doubles = memory.doubles((ROW_BYTES / 8) * (ROWS_MASK + 1))
+  return { doubles, words: new Uint32Array(doubles.buffer, doubles.byteOffset, doubles.length * 2) }
 }
 
 function pagesFor(count: number, shift: number): number {
