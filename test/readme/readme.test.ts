@@ -1,7 +1,7 @@
 // What the README says and the code knows better.
 
-import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, sep } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { commandTable } from '../../src/commands/table.ts'
 import { directives } from '../../src/config/directives.ts'
@@ -73,3 +73,13 @@ function infoText(): string {
   })
   return renderInfo(['everything'], zeros as Parameters<typeof renderInfo>[1])
 }
+
+test('the map has every source file, and no other', () => {
+  const map = readFileSync(join(root, 'src', 'README.md'), 'utf8')
+  const tables = map.split('\n').filter((line) => line.startsWith('| `'))
+  const named = tables.flatMap((line) => [...line.split('|')[1]!.matchAll(/`([^`]+\.ts)`/g)].map((match) => match[1]!))
+  const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .map((path) => path.split(sep).join('/'))
+    .filter((path) => path.endsWith('.ts'))
+  expect([...named].sort()).toEqual([...files].sort())
+})
