@@ -359,12 +359,12 @@ class Proof {
   note(): void {
     const engine = this.#world.engine!
     const { released } = engine
+    if (engine.settings.appendfsync !== 'always') this.#wasAlways = false
     if (released < this.#last) throw new Violation(`released went back from ${this.#last} to ${released}`)
     if (released > engine.appended) throw new Violation(`released ${released} is more than appended`)
     if (released === this.#last) return
     this.#last = released
     this.#released.push({ stamp: this.#world.disk.stamp, sequence: released })
-    if (engine.settings.appendfsync !== 'always') this.#wasAlways = false
     if (this.#wasAlways) this.#always = released
   }
 
