@@ -1,0 +1,130 @@
+import { describe, expect, test } from 'vitest'
+import { chooseInputs, inWindow, type SegmentFacts } from '../../src/engine/merge-policy.ts'
+import { settings as defaults } from './test-store.ts'
+
+const settings = {
+  ...defaults,
+  segmentSizeBytes: 1000,
+  mergeTriggerFragmentation: 60,
+  mergeTriggerDeadBytes: 5000,
+  mergeThresholdFragmentation: 40,
+  mergeThresholdDeadBytes: 2000,
+  mergeThresholdSmallFile: 100,
+}
+
+/** A sealed segment of a thousand bytes, all alive, unless said otherwise. */
+function segment(number: number, facts: Partial<SegmentFacts> = {}): SegmentFacts {
+  const deadBytes = facts.deadBytes ?? 0
+  return {
+    number,
+    bytes: 1000,
+    liveBytes: 1000 - deadBytes,
+    deadBytes,
+    tombstoneBytes: 0,
+    tombstones: 0,
+    sealed: true,
+    hinted: true,
+    damaged: false,
+    lowSequence: number * 100,
+    highSequence: number * 100 + 99,
+    ...facts,
+  }
+}
+
+const picked = (all: SegmentFacts[], asked = false, change = {}): number[] => {
+  const { inputs } = chooseInputs(all, { ...settings, ...change }, asked)
+  return [...inputs].sort((a, b) => a - b)
+}
+
+describe('what is merged', () => {
+  const half = { deadBytes: 500 }
+  const most = { deadBytes: 700 }
+  test.each<[string, SegmentFacts[], boolean, number[]]>([
+    ['nothing, of nothing', [], false, []],
+    ['nothing, when all lives, even if asked', [segment(1), segment(2)], true, []],
+    ['nothing below the trigger', [segment(1, half), segment(2, half)], false, []],
+    ['what is worth it, when asked', [segment(1, half), segment(2), segment(3, { deadBytes: 1 })], true, [1, 3]],
+    ['what is above the threshold, once one passes the trigger', [segment(1, half), segment(2, most)], false, [1, 2]],
+    ['not what is below the threshold', [segment(1, { deadBytes: 300 }), segment(2, most)], false, [2]],
+    [
+      'what has many dead bytes however large it is',
+      [segment(1, { bytes: 100_000, deadBytes: 5000 }), segment(2)],
+      false,
+      [1],
+    ],
+    ['never the active file', [segment(1, { ...most, sealed: false }), segment(2, most)], true, [2]],
+    ['never a damaged one', [segment(1, { ...most, damaged: true }), segment(2, most)], true, [2]],
+    ['three small files, together', [1, 2, 3].map((n) => segment(n, { bytes: 50, liveBytes: 40 })), false, [1, 2, 3]],
+    ['not two', [1, 2].map((n) => segment(n, { bytes: 50, liveBytes: 40 })), false, []],
+  ])('%s', (_, all, asked, expected) => {
+    expect(picked(all, asked)).toEqual(expected)
+  })
+
+  test('a file is small only if it is far from a full one, whatever the threshold says', () => {
+    const all = [1, 2, 3].map((n) => segment(n, { bytes: 600, liveBytes: 600 }))
+    expect(picked(all, false, { mergeThresholdSmallFile: 10_000 })).toEqual([])
+    expect(picked(all, false, { mergeThresholdSmallFile: 10_000, segmentSizeBytes: 1300 })).toEqual([1, 2, 3])
+  })
+})
+
+describe('tombstones', () => {
+  const tombstones = { tombstones: 10, tombstoneBytes: 700, liveBytes: 300 }
+
+  test('count as dead where nothing older is left outside', () => {
+    expect(picked([segment(1, tombstones), segment(2)])).toEqual([1])
+  })
+
+  test('count for nothing while an older segment may hold what they hide: the same one would be merged for ever', () => {
+    expect(picked([segment(1), segment(2, tombstones)])).toEqual([])
+    expect(picked([segment(1), segment(2, tombstones)], true)).toEqual([])
+  })
+
+  test('of overlapping segments: any lower sequence outside keeps them', () => {
+    const overlapping = segment(2, { lowSequence: 150, highSequence: 400 })
+    expect(picked([segment(1, tombstones), overlapping])).toEqual([])
+    expect(picked([segment(1, { ...tombstones, highSequence: 149 }), overlapping])).toEqual([1])
+  })
+})
+
+test('one merge takes a bounded amount, most reclaimed first, and leaves the rest for the next', () => {
+  const MIB = 1024 * 1024
+  const all = Array.from({ length: 10 }, (_, i) =>
+    segment(i + 1, { bytes: 128 * MIB, deadBytes: (50 + i) * MIB, liveBytes: (78 - i) * MIB }),
+  )
+  const { inputs, verdicts, freedBytes } = chooseInputs(all, settings, true)
+  expect(inputs.reduce((sum, n) => sum + all[n - 1]!.bytes, 0)).toBeLessThanOrEqual(512 * MIB)
+  expect(inputs).toEqual([10, 9, 8, 7])
+  expect(freedBytes).toBe((59 + 58 + 57 + 56) * MIB)
+  expect(verdicts.get(10)).toBe('picked')
+  expect(verdicts.get(1)).toMatch(/^next time/)
+  // One that is too large by itself is still taken: it would never go otherwise.
+  expect(picked([segment(1, { bytes: 1500 * MIB, deadBytes: 1000 * MIB })])).toEqual([1])
+})
+
+test('every segment has its verdict', () => {
+  const all = [
+    segment(1, { deadBytes: 500 }),
+    segment(2, { sealed: false }),
+    segment(3, { damaged: true }),
+    segment(4),
+    segment(5, { deadBytes: 100 }),
+    segment(6, { bytes: 50, liveBytes: 50 }),
+  ]
+  const { verdicts } = chooseInputs(all, settings, false)
+  expect([...verdicts.keys()].sort()).toEqual([1, 2, 3, 4, 5, 6])
+  expect(verdicts.get(2)).toMatch(/open/)
+  expect(verdicts.get(3)).toMatch(/damaged/)
+})
+
+describe('the window of hours', () => {
+  test.each<[string, number[]]>([
+    ['always', Array.from({ length: 24 }, (_, hour) => hour)],
+    ['never', []],
+    ['2-5', [2, 3, 4, 5]],
+    ['22-01', [0, 1, 22, 23]],
+    ['7-7', [7]],
+    ['00-23', Array.from({ length: 24 }, (_, hour) => hour)],
+  ])('%s', (window, hours) => {
+    expect(Array.from({ length: 24 }, (_, hour) => hour).filter((hour) => inWindow(window, hour))).toEqual(hours)
+  })
+})
