@@ -40,6 +40,7 @@ export class Pace implements MergeRun {
   private paused = false
   private cancelled = false
   private waiting: (() => void) | null = null
+  private timer: { cancel(): void } | null = null
 
   constructor(clock: Clock) {
     this.clock = clock
@@ -62,18 +63,27 @@ export class Pace implements MergeRun {
   private wake(): void {
     const { waiting } = this
     this.waiting = null
+    this.timer?.cancel()
+    this.timer = null
     waiting?.()
   }
 
   /** Calls back after `ms`, later while paused; with an error when cancelled. */
   wait(ms: number, done: (error: Error | null) => void): void {
     const check = (): void => {
+      this.timer = null
       if (this.cancelled) done(new Error('merge cancelled'))
       else if (this.paused) this.waiting = check
       else done(null)
     }
-    if (ms > 0) this.clock.after(ms, check)
-    else if (this.paused || this.cancelled) check()
+    if (ms > 0 && !this.cancelled) {
+      // A long rest is cut short by cancel; resume only looks earlier.
+      this.waiting = check
+      this.timer = this.clock.after(ms, () => {
+        this.waiting = null
+        check()
+      })
+    } else if (this.paused || this.cancelled) check()
     else this.clock.soon(check)
   }
 }

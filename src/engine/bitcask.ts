@@ -64,6 +64,9 @@ const EXPIRE_PAUSE_MS = 4
 const EXPIRE_EVERY_MS = 100
 /** Entries looked at in one slice of freeing a flushed database. */
 const FREE_SLICE_ENTRIES = 4096
+const FREE_RETRY_MS = 5
+/** A record this large is looked at at once: it may alone be too much to have waiting. */
+const LARGE_VALUE_BYTES = 1024 * 1024
 const RANDOM_TRIES = 128
 
 const NO_KEY = new Slice()
@@ -115,7 +118,8 @@ export class Bitcask implements Engine {
   private readonly undo = new UndoRing()
   /** Sequence of the newest delete or flush: what a miss depends on. */
   private lastRemoval = 0
-  private readonly doomed = new Set<number>()
+  /** Physical ids that no database has any more, and the sequence of the record that says so. */
+  private readonly doomed = new Map<number, number>()
   private freeing = false
   private readonly held = new Map<number, Held>()
   private readonly tickets = new Map<number, number>()
@@ -176,6 +180,7 @@ export class Bitcask implements Engine {
     this.setGate(GATE_LOADING, false)
     this.scheduleExpiry(EXPIRE_EVERY_MS)
     this.scheduleSync()
+    if (this.doomed.size > 0) this.freeDoomed()
   }
 
   get appended(): number {
@@ -364,8 +369,9 @@ export class Bitcask implements Engine {
     else held.tickets++
     this.load(entry, (error, value) => {
       const waiting = this.held.get(entry)
-      // The newest state wins: an older read that comes in late must not replace it.
-      if (error === null && value !== null && waiting !== undefined && sequence >= waiting.sequence) {
+      // An older read that comes in late must not replace what is current.
+      const isCurrent = this.keydir.sequence(entry) === sequence
+      if (error === null && value !== null && waiting !== undefined && (waiting.value === null || isCurrent)) {
         waiting.sequence = sequence
         waiting.value = value.bytes.subarray(value.start, value.end)
       }
@@ -415,6 +421,7 @@ export class Bitcask implements Engine {
     // From the block, not from `value`: that one may lie in the cache itself (RENAME), in a page that this put evicts.
     this.cache.put(entry, sequence, log.lastBytes, log.lastValueAt, log.lastValueAt + valueSize)
     this.dependsOn = sequence
+    if (valueSize >= LARGE_VALUE_BYTES) this.checkStall()
     if (this.watching) this.events.onChange(database, key)
   }
 
@@ -552,18 +559,20 @@ export class Bitcask implements Engine {
 
   flushDatabase(database: number): void {
     if (this.keydir.count(this.physical(database)) > 0) this.flushSome([database])
+    else this.depend(this.lastRemoval)
   }
 
   flushAll(): void {
     const filled = [...this.databases.physical.keys()].filter((n) => this.keydir.count(this.physical(n)) > 0)
     if (filled.length > 0) this.flushSome(filled)
+    else this.depend(this.lastRemoval)
   }
 
   private flushSome(databases: readonly number[]): void {
     const before = this.databases.snapshot()
     const doomed = databases.map((n) => this.databases.renew(n))
     this.appendDatabases(before, doomed)
-    for (const id of doomed) this.doomed.add(id)
+    for (const id of doomed) this.doomed.set(id, this.log.appended)
     this.lastRemoval = this.log.appended
     this.freeDoomed()
   }
@@ -595,8 +604,13 @@ export class Bitcask implements Engine {
     if (this.system.segment !== null) this.system.segment.liveBytes += sign * this.system.bytes
   }
 
+  /** Found at start: keys under ids that no database has. */
+  doom(ids: readonly number[]): void {
+    for (const id of ids) this.doomed.set(id, 0)
+  }
+
   // Keys of flushed databases are dead already; their memory comes back in slices, once the flush cannot be undone any more.
-  private freeDoomed(): void {
+  freeDoomed(): void {
     if (this.freeing) return
     this.freeing = true
     let cursor = 0
@@ -607,12 +621,14 @@ export class Bitcask implements Engine {
         return
       }
       if (ids === null) {
-        if (this.undo.length > 0) {
-          this.clock.after(1, slice)
+        ids = new Set()
+        for (const [id, sequence] of this.doomed) if (sequence <= this.log.released) ids.add(id)
+        cursor = 0
+        if (ids.size === 0) {
+          ids = null
+          this.clock.after(FREE_RETRY_MS, slice)
           return
         }
-        ids = new Set(this.doomed)
-        cursor = 0
       }
       const freed = ids
       cursor = this.keydir.scan(cursor, FREE_SLICE_ENTRIES, (entry) => {
@@ -713,7 +729,9 @@ export class Bitcask implements Engine {
   /** The log says so: writes up to its `released` stand. */
   afterRelease(flushed: boolean): void {
     this.undo.release(this.log.released, this.freeEntry)
-    if (!flushed) this.events.onReleased()
+    if (flushed) return
+    this.checkStall()
+    this.events.onReleased()
   }
 
   private readonly freeEntry = (entry: number): void => this.keydir.free(entry)
@@ -815,11 +833,19 @@ export class Bitcask implements Engine {
 
   configure(change: Partial<EngineSettings>): void {
     Object.assign(this.settings, change)
-    if (change.valueCacheBytes !== undefined) this.cache.resize(change.valueCacheBytes)
+    if (change.valueCacheBytes !== undefined) {
+      this.cache.resize(change.valueCacheBytes)
+      this.trimCache()
+    }
     if (this.gate & GATE_LOADING) return
     if (change.appendfsync !== undefined) this.log.setMode(change.appendfsync)
     if (change.segmentSizeBytes !== undefined) this.log.segmentSizeBytes = change.segmentSizeBytes
     this.upkeep.merger.reconsider()
+  }
+
+  // A smaller cache gives its pages back one a turn: emptying gigabytes takes its time.
+  private trimCache(): void {
+    if (this.cache.trim() && !this.closing) this.clock.soon(() => this.trimCache())
   }
 
   stats(): EngineStats {

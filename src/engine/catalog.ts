@@ -23,7 +23,9 @@ export class Catalog {
   private readonly segments: Segments
   private readonly random: () => number
   private readonly jobs: (() => void)[] = []
+  private readonly refusals: (() => void)[] = []
   private busy = false
+  private ended = false
 
   constructor(storage: Storage, segments: Segments, random: () => number, from: Manifest | null, storeId: Buffer) {
     this.storage = storage
@@ -34,8 +36,13 @@ export class Catalog {
     this.nextNumber = from === null ? 1 : from.nextNumber
   }
 
-  /** Runs a job when those before it have ended. */
+  /** Runs a job when those before it have ended; not at all after `end`. */
   enqueue<T>(job: () => Task<T>, done: (error: Error | null, value: T | undefined) => void): void {
+    if (this.ended) {
+      done(new Error('the store is closing'), undefined)
+      return
+    }
+    this.refusals.push(() => done(new Error('the store is closing'), undefined))
     this.jobs.push(() =>
       run(job(), (error, value) => {
         this.busy = false
@@ -46,8 +53,12 @@ export class Catalog {
     this.startNext()
   }
 
-  get idle(): boolean {
-    return !this.busy && this.jobs.length === 0
+  /** From within the last job: nothing may change the manifest after it. Jobs that still wait are refused. */
+  end(): void {
+    this.ended = true
+    const refused = this.refusals.splice(0)
+    this.jobs.length = 0
+    for (const refuse of refused) refuse()
   }
 
   private startNext(): void {
@@ -55,6 +66,7 @@ export class Catalog {
     const job = this.jobs.shift()
     if (job === undefined) return
     this.busy = true
+    this.refusals.shift()
     job()
   }
 

@@ -29,7 +29,10 @@ export class Databases {
 
   /** True when keys under that id belong to some database. */
   isMapped(id: number): boolean {
-    return this.physical.includes(id) || this.hidden.some(([, physical]) => physical === id)
+    if (this.physical.includes(id) || this.hidden.some(([, physical]) => physical === id)) return true
+    // A database beyond the configured count that still has its first id is in no pair.
+    const logical = id - 1
+    return logical >= this.physical.length && id < FIRST_GIVEN_ID && !this.hidden.some(([n]) => n === logical)
   }
 
   /** Gives a logical database a fresh id; returns the old one. */

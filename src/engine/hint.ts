@@ -35,7 +35,7 @@ import {
 } from './record.ts'
 import { SegmentScanner } from './scanner.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
-import type { Storage } from './storage.ts'
+import type { Storage, StorageFile } from './storage.ts'
 import { close, isMissing, open, read, rename, size, sync, syncDirectory, type Task, unlink, write } from './task.ts'
 
 const MAGIC = Buffer.from('CASKYHNT', 'latin1')
@@ -209,16 +209,28 @@ export interface HintResult {
 /** Makes the hint of a synced, sealed segment by reading all of it. */
 export function* makeHint(storage: Storage, subject: HintSubject): Task<HintResult> {
   const builder = new HintBuilder()
-  const file = yield* open(storage, dataName(subject.number), 'read')
+  let file: StorageFile
+  try {
+    file = yield* open(storage, dataName(subject.number), 'read')
+  } catch (error) {
+    if (isMissing(error)) return { damagedAt: [0] }
+    throw error
+  }
+  let at = 0
   try {
     const scanner = new SegmentScanner(file, subject.salt, SEGMENT_HEADER_BYTES, subject.validBytes)
     for (;;) {
+      at = scanner.offset
       const status = yield* scanner.next()
       if (status === HEAD_END) break
       // One damaged place is enough: the data must then be read at each start, and the start will report it.
       if (status !== HEAD_GOOD || !scanner.valueGood) return { damagedAt: [scanner.offset] }
       builder.add(scanner.bytes, scanner.head, scanner.offset)
     }
+  } catch (error) {
+    // A sector that cannot be read is as damaged as one that reads wrong.
+    if ((error as { code?: string }).code === 'EIO') return { damagedAt: [at] }
+    throw error
   } finally {
     yield* close(file)
   }

@@ -91,6 +91,11 @@ export class Log {
   bytesWritten = 0
   syncs = 0
   lastSyncMs = 0
+  /** A sync failed, or the manifest did: the log stays closed, whatever else happens. */
+  final: Error | null = null
+  /** File calls under way; repair and close wait for them (whenQuiet). */
+  private calls = 0
+  private readonly quietWaiters: (() => void)[] = []
   /** Counts failures: a merge that spans one is abandoned. */
   failures = 0
 
@@ -412,7 +417,9 @@ export class Log {
       return
     }
     const file = block.segment.file as StorageFile
+    this.calls++
     file.write(block.bytes, 0, block.length, block.offset, (error, n) => {
+      this.callEnded()
       // After a failure these bytes are nobody's any more.
       if (epoch !== this.failures) return
       if (error !== null || n !== block.length) {
@@ -483,8 +490,12 @@ export class Log {
       }
       const upTo = segment.flushedBytes
       segment.syncing = true
+      this.calls++
       ;(segment.file as StorageFile).sync((error) => {
         segment.syncing = false
+        // The kernel tells of a failed sync once. Whoever syncs these pages next would be told that all is well.
+        if (error !== null) this.final = error
+        this.callEnded()
         if (epoch !== this.failures) return
         if (error !== null) {
           this.fail(error, 'sync')
@@ -557,7 +568,18 @@ export class Log {
 
   /** Closes the log for another's failure: no manifest, no more writes. */
   abort(error: Error & { code?: string }): void {
+    this.final = error
     if (!this.failed) this.fail(error, 'manifest')
+  }
+
+  /** Calls back when no file call of the log is under way. */
+  whenQuiet(done: () => void): void {
+    if (this.calls === 0) done()
+    else this.quietWaiters.push(done)
+  }
+
+  private callEnded(): void {
+    if (--this.calls === 0) for (const done of this.quietWaiters.splice(0)) done()
   }
 
   private fail(error: Error & { code?: string }, what: FailedCall): void {
@@ -590,8 +612,10 @@ export class Log {
    * After a failed write was repaired: the segments before are synced and sealed, their ends recorded. Writing goes on in `active`.
    */
   resume(active: Segment, previous: Segment): void {
-    assert(this.failed, 'only a failed log resumes')
+    assert(this.failed && this.final === null, 'only a log whose write failed resumes')
     this.failed = false
+    // Everything is synced here, so a switch to `always` that came meanwhile may count at once.
+    this.mode = this.wantedMode
     this.rotated.length = 0
     this.active = active
     this.next = null

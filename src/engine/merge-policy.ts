@@ -36,11 +36,31 @@ const SMALL_FILES = 3
  * Tombstones can go when nothing older remains outside. A segment's tombstones are taken for droppable when every other segment that is
  * older is gone or merged with it; else they count as neither dead nor live, or the same segment would be picked for ever.
  */
-function droppableTombstones(segment: SegmentFacts, all: readonly SegmentFacts[]): number {
-  for (const other of all) {
-    if (other.number !== segment.number && other.lowSequence !== 0 && other.lowSequence < segment.highSequence) return 0
+function droppableTombstones(segment: SegmentFacts, oldest: Oldest): number {
+  const lowest = oldest.number === segment.number ? oldest.nextLowSequence : oldest.lowSequence
+  return lowest < segment.highSequence ? 0 : segment.tombstoneBytes
+}
+
+/** The segment with the lowest sequence of all, and the lowest of all others. */
+interface Oldest {
+  number: number
+  lowSequence: number
+  nextLowSequence: number
+}
+
+function findOldest(all: readonly SegmentFacts[]): Oldest {
+  const oldest = { number: 0, lowSequence: Number.POSITIVE_INFINITY, nextLowSequence: Number.POSITIVE_INFINITY }
+  for (const { number, lowSequence } of all) {
+    if (lowSequence === 0) continue
+    if (lowSequence < oldest.lowSequence) {
+      oldest.nextLowSequence = oldest.lowSequence
+      oldest.lowSequence = lowSequence
+      oldest.number = number
+    } else if (lowSequence < oldest.nextLowSequence) {
+      oldest.nextLowSequence = lowSequence
+    }
   }
-  return segment.tombstoneBytes
+  return oldest
 }
 
 /** What a merge would take now. `asked`: somebody said MERGE, so anything worth it counts, not only what passes a trigger. */
@@ -48,6 +68,7 @@ export function chooseInputs(all: readonly SegmentFacts[], settings: EngineSetti
   const verdicts = new Map<number, string>()
   const candidates: { facts: SegmentFacts; reclaim: number; share: number }[] = []
   const small: SegmentFacts[] = []
+  const oldest = findOldest(all)
   let triggered = asked
   // A segment is small only if it is also far from a full one: with tiny segments the threshold alone would call all of them small.
   const smallBelow = Math.min(settings.mergeThresholdSmallFile, settings.segmentSizeBytes / 2)
@@ -55,7 +76,7 @@ export function chooseInputs(all: readonly SegmentFacts[], settings: EngineSetti
     if (!facts.sealed) verdicts.set(facts.number, 'open: still written to')
     else if (facts.damaged) verdicts.set(facts.number, 'damaged: kept as it is')
     else {
-      const reclaim = facts.deadBytes + droppableTombstones(facts, all)
+      const reclaim = facts.deadBytes + droppableTombstones(facts, oldest)
       const share = facts.bytes === 0 ? 0 : (reclaim * 100) / facts.bytes
       if (reclaim >= settings.mergeTriggerDeadBytes || share >= settings.mergeTriggerFragmentation) triggered = true
       const worth =

@@ -15,6 +15,7 @@ import type { Bitcask } from './bitcask.ts'
 import type { Catalog } from './catalog.ts'
 import type { MergeControl, MergeStatus } from './engine.ts'
 import { NONE } from './engine.ts'
+import { parseSegmentName } from './filename.ts'
 import {
   type Answer,
   type DamagedInputError,
@@ -50,6 +51,7 @@ export class Merger implements MergeControl {
   /** Somebody asked while a merge that nobody asked for was running: one more follows. */
   private askedAgain = false
   private asked = false
+  private whenIdle: (() => void) | null = null
   private paused = false
   private closed = false
   private waiters: WaitDone[] = []
@@ -213,6 +215,7 @@ export class Merger implements MergeControl {
   }
 
   private begin(asked: boolean): boolean {
+    if (this.closed) return false
     const choice = chooseInputs(this.segmentFacts(), this.store.settings, asked)
     if (choice.inputs.length === 0) return false
     this.busy = true
@@ -283,6 +286,7 @@ export class Merger implements MergeControl {
         this.running = null
         if (error !== null || result === undefined) {
           this.blame(error)
+          this.sweep(job.firstNumber, count)
           ended(error ?? new Error('merge ended without a result'), 0)
           return
         }
@@ -307,6 +311,7 @@ export class Merger implements MergeControl {
     }
     for (const waiter of this.waiters.splice(0)) waiter(error, freed)
     this.schedule(SOON_MS)
+    this.whenIdle?.()
   }
 
   private blame(error: Error | null): void {
@@ -319,6 +324,20 @@ export class Merger implements MergeControl {
     this.store.logger.warning('A segment is damaged: it is kept, and no longer merged', {
       segment: damaged.segment,
       offset: damaged.offset,
+    })
+  }
+
+  // A task that fails removes its outputs; a thread that dies cannot.
+  private sweep(first: number, count: number): void {
+    const { storage } = this.store.segments
+    if (this.closed) return
+    storage.list('', (error, names) => {
+      if (error !== null) return
+      for (const name of names) {
+        const parsed = parseSegmentName(name)
+        if (parsed === null || parsed.number < first || parsed.number >= first + count) continue
+        if (this.store.segments.get(parsed.number) === undefined) storage.unlink(name, () => {})
+      }
     })
   }
 
@@ -476,9 +495,12 @@ export class Merger implements MergeControl {
     this.onOutputs()
   }
 
-  close(): void {
+  /** Ends what runs. Calls back when nothing of a merge is under way any more: neither moves nor a commit. */
+  close(done: () => void): void {
     this.closed = true
     this.timer?.cancel()
     this.running?.cancel()
+    if (this.busy) this.whenIdle = done
+    else done()
   }
 }

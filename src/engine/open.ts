@@ -8,6 +8,7 @@ import { Bitcask } from './bitcask.ts'
 import { Catalog } from './catalog.ts'
 import { Databases } from './databases.ts'
 import type { Engine, EngineEvents, EngineSettings } from './engine.ts'
+import { dataName, parseSegmentName } from './filename.ts'
 import { Fuse } from './fuse.ts'
 import { readImage, removeImage } from './image.ts'
 import { Keydir } from './keydir/keydir.ts'
@@ -15,11 +16,11 @@ import { type Lock, lockDirectory } from './lock.ts'
 import { Log } from './log.ts'
 import { type Manifest, readManifest } from './manifest.ts'
 import { ensureDirectory, nodeStorage } from './node-storage.ts'
-import { type Recovered, Recovery, RecoveryError } from './recovery.ts'
+import { type Recovered, Recovery, RecoveryError, removeUnlisted } from './recovery.ts'
 import { Reserve } from './reserve.ts'
 import { Segments } from './segments.ts'
 import type { Storage } from './storage.ts'
-import { list, run, syncDirectory, type Task } from './task.ts'
+import { list, run, type Task } from './task.ts'
 import { Upkeep } from './upkeep.ts'
 import { workerBackground } from './worker-driver.ts'
 
@@ -124,17 +125,18 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
       'The MANIFEST was written by a newer version of Casky. Start that version; nothing was changed.',
     )
   }
-  // The manifest just read may be one whose rename a crash left in the page cache only. Files that it does not list are removed next:
-  // the rename must not be lost when their removal is not.
-  yield* syncDirectory(storage, '')
   const names = yield* list(storage, '')
   const manifest: Manifest | null = typeof found === 'string' ? null : found
   const storeId = Buffer.from(Array.from({ length: 16 }, () => Math.floor(random() * 256)))
   const catalog = new Catalog(storage, segments, random, manifest, storeId)
+  for (const name of names) {
+    // Also of files that no manifest lists: a number is never used twice.
+    catalog.nextNumber = Math.max(catalog.nextNumber, (parseSegmentName(name)?.number ?? 0) + 1)
+  }
   const fresh = found === 'missing' && !names.some((name) => name.endsWith('.data'))
 
   const recovered =
-    (yield* fromImage(store, storage, manifest)) ??
+    (yield* fromImage(store, storage, manifest, names)) ??
     (yield* fromSegments(store, options, catalog, fresh ? emptyManifest(storeId) : manifest, names))
   yield* removeImage(storage)
 
@@ -145,6 +147,9 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
   for (const segment of recovered.emptied) segment.listed = false
   catalog.nextSequence = () => Math.max(recovered.lastSequence, store.loading.active ? 0 : store.log.appended) + 1
   yield* catalog.commit()
+  // Only now: the manifest that was read may be one whose rename a crash had left in the page cache only. What it does not list must not
+  // go before a manifest that does not list it either is durable.
+  if (manifest !== null) yield* removeUnlisted(storage, manifest, names)
   for (const segment of recovered.emptied) segments.retire(segment)
 
   store.system = recovered.system
@@ -190,8 +195,16 @@ const emptyManifest = (storeId: Buffer): Manifest => ({
 })
 
 // After a clean stop everything is sealed, and an image of that very epoch says all that reading would find.
-function* fromImage(store: Bitcask, storage: Storage, manifest: Manifest | null): Task<Recovered | null> {
+function* fromImage(
+  store: Bitcask,
+  storage: Storage,
+  manifest: Manifest | null,
+  names: readonly string[],
+): Task<Recovered | null> {
   if (manifest === null || manifest.segments.some((segment) => !segment.sealed)) return null
+  // A missing segment is for recovery to judge.
+  const present = new Set(names)
+  if (manifest.segments.some((segment) => !present.has(dataName(segment.number)))) return null
   const image = yield* readImage(storage, manifest.epoch, (bytes) => {
     store.loading.loadedBytes = bytes
   })
@@ -219,6 +232,8 @@ function* fromImage(store: Bitcask, storage: Storage, manifest: Manifest | null)
     segment.tombstoneBytes = fact.tombstoneBytes
   }
   if (header.system !== null) store.databases.decode(Buffer.from(header.system.value, 'base64'))
+  // Databases that were flushed and not yet freed when the image was made.
+  store.doom(header.keydir.databases.map(([id]) => id).filter((id) => !store.databases.isMapped(id)))
   const system =
     header.system === null
       ? { segment: null, offset: 0, bytes: 0, sequence: 0 }

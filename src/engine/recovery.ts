@@ -17,7 +17,6 @@
 // Damage whose keys are known (a bad value) costs those keys an error when they are read. A lost head hides which keys it was about: an
 // older value might be taken for the newest. Then the start is refused, unless `on-corruption serve`.
 
-import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import { Slice } from '../base/slice.ts'
@@ -70,9 +69,6 @@ export class RecoveryError extends Error {
 }
 
 interface Touch {
-  readonly database: number
-  readonly key: Buffer
-  readonly reference: number
   readonly sequence: number
   readonly expiry: number
   readonly segment: Segment
@@ -107,7 +103,8 @@ interface LogPlace {
 
 export class Recovery {
   private readonly p: RecoveryParts
-  private readonly touches: Touch[] = []
+  /** Touches whose value has not been read yet, by that value's sequence: the newest each. */
+  private readonly touches = new Map<number, Touch>()
   private readonly key = new Slice()
   private readonly out: Recovered
   private systemValue: Buffer | null = null
@@ -127,13 +124,7 @@ export class Recovery {
 
   /** Loads everything a manifest lists (null: there is none that is good, and `names` are all files). */
   *load(manifest: Manifest | null, names: readonly string[]): Task<Recovered> {
-    for (const name of names) {
-      // Also of files that no manifest lists: a number is never used twice.
-      const { catalog } = this.p
-      catalog.nextNumber = Math.max(catalog.nextNumber, (parseSegmentName(name)?.number ?? 0) + 1)
-    }
     const listed = manifest === null ? yield* this.salvage(names) : manifest.segments
-    if (manifest !== null) yield* this.removeUnlisted(manifest, names)
     const sealed: Segment[] = []
     const openOnes: Segment[] = []
     for (const each of [...listed].sort((a, b) => a.number - b.number)) {
@@ -172,6 +163,10 @@ export class Recovery {
         const got = yield* read(file, bytes, 0, bytes.length, 0)
         const header = decodeSegmentHeader(bytes.subarray(0, got))
         if (header === 'newer') throw unsupported(name)
+        // A segment that was being created when the process died: it never had a record.
+        const length = yield* size(file)
+        if (length <= SEGMENT_HEADER_BYTES && bytes.subarray(0, got).every((byte) => byte === 0)) continue
+        if (header === 'short') continue
         if (typeof header === 'string' || header.number !== parsed.number) {
           this.lost.push(`${name} has no good header`)
           continue
@@ -194,16 +189,6 @@ export class Recovery {
       segments: found.length,
     })
     return found
-  }
-
-  private *removeUnlisted(manifest: Manifest, names: readonly string[]): Task<void> {
-    const listed = new Set(manifest.segments.map((segment) => segment.number))
-    for (const name of names) {
-      const parsed = parseSegmentName(name)
-      if ((parsed !== null && !listed.has(parsed.number)) || isTemporary(name)) {
-        yield* unlink(this.p.storage, name)
-      }
-    }
   }
 
   // Opens a listed segment and looks at its header and length.
@@ -315,7 +300,14 @@ export class Recovery {
     const file = yield* this.fileOf(segment)
     const scanner = new SegmentScanner(file, segment.salt, SEGMENT_HEADER_BYTES, limit)
     for (let n = 0; ; n++) {
-      const status = yield* scanner.next()
+      let status: number
+      try {
+        status = yield* scanner.next()
+      } catch (error) {
+        if ((error as { code?: string }).code !== 'EIO') throw error
+        this.lose(segment, scanner.offset, limit)
+        return
+      }
       if (status === HEAD_END) return
       if (status === HEAD_UNKNOWN) throw unsupported(dataName(segment.number))
       if (status !== HEAD_GOOD) {
@@ -358,8 +350,11 @@ export class Recovery {
     const copy = new TailCopy(this.p.catalog)
     for (const [rank, segment] of openOnes.entries()) {
       const readTo = this.readTo[rank] as number
-      const provenTo = rank < proven.rank ? readTo : rank === proven.rank ? proven.offset : SEGMENT_HEADER_BYTES
-      const goodTo = rank < end.rank ? readTo : rank === end.rank ? end.offset : SEGMENT_HEADER_BYTES
+      // A segment before the proven position is proven to its end: as its successor tells it, for its own file may be cut.
+      const whole = Math.max(readTo, this.toldLength[rank] as number)
+      const provenTo = rank < proven.rank ? whole : rank === proven.rank ? proven.offset : SEGMENT_HEADER_BYTES
+      const readable = rank < end.rank ? readTo : rank === end.rank ? end.offset : SEGMENT_HEADER_BYTES
+      const goodTo = Math.max(readable, provenTo)
       const fileBytes = segment.sizeBytes
       if (goodTo < fileBytes) yield* this.quarantine(segment, Math.max(goodTo, SEGMENT_HEADER_BYTES), fileBytes)
       const keep = Math.min(provenTo, goodTo)
@@ -378,6 +373,8 @@ export class Recovery {
   private proven: LogPlace = { rank: 0, offset: SEGMENT_HEADER_BYTES }
   /** For each open segment, the end of its last whole batch. */
   private readTo: number[] = []
+  /** Its length as its successor's first anchor tells it; 0 when nobody does. */
+  private toldLength: number[] = []
 
   // Reads the open segments once, without taking anything in: finds the proven position and the end.
   private *survey(openOnes: readonly Segment[]): Task<LogPlace> {
@@ -386,6 +383,7 @@ export class Recovery {
     let proven: LogPlace = { rank: 0, offset: SEGMENT_HEADER_BYTES }
     let last: LogPlace = proven
     const readTo: number[] = []
+    const toldLength = openOnes.map(() => 0)
     for (const [rank, segment] of openOnes.entries()) {
       const file = yield* this.fileOf(segment)
       const scanner = new SegmentScanner(file, segment.salt, SEGMENT_HEADER_BYTES, segment.sizeBytes)
@@ -422,6 +420,7 @@ export class Recovery {
           if (claimed !== null && isBefore(proven, claimed)) proven = claimed
           if (atStart && rank > 0) {
             const before = openOnes[rank - 1] as Segment
+            if (claim.previousSegment === before.number) toldLength[rank - 1] = claim.previousLength
             if (
               claim.previousSegment === before.number &&
               last.offset < claim.previousLength &&
@@ -445,14 +444,35 @@ export class Recovery {
     }
     this.proven = proven
     this.readTo = readTo
+    this.toldLength = toldLength
     gaps.sort((a, b) => (isBefore(a.at, b.at) ? -1 : 1))
     let end = last
     for (const gap of gaps) {
-      if (isBefore(gap.at, proven)) continue // rot: met again, and reported, when the records are taken in
+      if (isBefore(gap.at, proven)) {
+        // Rot: met again, and reported, when the records are taken in. If it reaches beyond the proven position, what follows that
+        // position has not been looked at yet.
+        if (!isBefore(proven, gap.to)) continue
+        const reached = yield* this.goodFrom(openOnes[proven.rank] as Segment, proven.offset, gap.to.offset)
+        if (reached >= gap.to.offset) continue
+        end = { rank: proven.rank, offset: reached }
+        break
+      }
       end = gap.at
       break
     }
     return isBefore(end, proven) ? proven : end
+  }
+
+  // How far whole batches follow each other from `from`, a record's place, to `to`.
+  private *goodFrom(segment: Segment, from: number, to: number): Task<number> {
+    const file = yield* this.fileOf(segment)
+    const scanner = new SegmentScanner(file, segment.salt, from, segment.sizeBytes)
+    let reached = from
+    for (;;) {
+      const status = yield* scanner.next()
+      if (status !== HEAD_GOOD || !scanner.valueGood || scanner.offset >= to) return reached
+      if ((scanner.head.flags & FLAG_BATCH) === 0) reached = scanner.offset + recordLength(scanner)
+    }
   }
 
   // Takes in an open segment: up to `keep` where it lies, from there to `goodTo` by way of the copy.
@@ -466,7 +486,11 @@ export class Recovery {
     for (let n = 0; ; n++) {
       const status = yield* scanner.next()
       if (status === HEAD_END) return
-      assert(status === HEAD_GOOD && scanner.valueGood, 'the survey has found these records good')
+      // The survey has found these records good; a disk that now says otherwise ends the log here.
+      if (status !== HEAD_GOOD || !scanner.valueGood) {
+        this.report(segment, scanner.offset, 'the end of the log reads differently each time')
+        return
+      }
       const { head } = scanner
       // Not copied, but its sequence is used up: none is ever given out twice.
       this.out.lastSequence = Math.max(this.out.lastSequence, head.sequence)
@@ -531,16 +555,10 @@ export class Recovery {
         this.applyTombstone(segment, head, key)
         return
       case KIND_TOUCH: {
-        const view = new DataView(bytes.buffer, bytes.byteOffset + head.valueStart, 6)
-        this.touches.push({
-          database: head.database,
-          key: key.copy(),
-          reference: readUint48(view, 0),
-          sequence: head.sequence,
-          expiry: head.expiry,
-          segment,
-          offset,
-        })
+        const view = new DataView(bytes.buffer, bytes.byteOffset + head.valueStart, TOUCH_BYTES)
+        const reference = readUint48(view, 0)
+        const { sequence, expiry } = head
+        this.applyTouch(head.database, key, reference, { sequence, expiry, segment, offset })
         return
       }
       case KIND_SYSTEM:
@@ -561,7 +579,36 @@ export class Recovery {
     else if (keydir.sequence(entry) >= head.sequence) return
     const wide = (head.flags & FLAG_EXPIRY) !== 0
     keydir.place(entry, segment.slot, offset, head.valueLength, head.sequence, head.type, wide)
-    if (wide || keydir.hasRow(entry)) keydir.setExpiry(entry, head.expiry)
+    this.setExpiry(entry, head.expiry)
+    const touch = this.touches.get(head.sequence)
+    if (touch === undefined) return
+    this.touches.delete(head.sequence)
+    keydir.setExpiry(entry, touch.expiry)
+    keydir.setTouch(entry, touch.sequence, touch.segment.slot, touch.offset)
+  }
+
+  // The state of a newer record: an older one's touch is nothing to it.
+  private setExpiry(entry: number, expiry: number): void {
+    const { keydir } = this.p
+    if (expiry === 0 && !keydir.hasRow(entry)) return
+    keydir.setExpiry(entry, expiry)
+    if (keydir.hasRow(entry)) keydir.setTouch(entry, 0, 0, 0)
+  }
+
+  // Most touches lie behind their value and are applied at once; the others wait for it. A value that was overwritten has none.
+  private applyTouch(database: number, key: Slice, reference: number, touch: Touch): void {
+    const { keydir } = this.p
+    const entry = keydir.find(database, key)
+    const current = entry === NONE ? 0 : keydir.sequence(entry)
+    if (current > reference) return
+    if (current < reference || keydir.type(entry) === TOMBSTONE_TYPE) {
+      const waiting = this.touches.get(reference)
+      if (waiting === undefined || waiting.sequence < touch.sequence) this.touches.set(reference, touch)
+      return
+    }
+    if (keydir.hasRow(entry) && keydir.touchSequence(entry) >= touch.sequence) return
+    keydir.setExpiry(entry, touch.expiry)
+    keydir.setTouch(entry, touch.sequence, touch.segment.slot, touch.offset)
   }
 
   private applyTombstone(segment: Segment, head: Head, key: Slice): void {
@@ -570,7 +617,7 @@ export class Recovery {
     if (entry === NONE) entry = keydir.insert(head.database, key)
     else if (keydir.sequence(entry) >= head.sequence) return
     keydir.place(entry, segment.slot, 0, 0, head.sequence, TOMBSTONE_TYPE, false)
-    if (keydir.hasRow(entry)) keydir.setExpiry(entry, 0)
+    this.setExpiry(entry, 0)
   }
 
   // --- tidying
@@ -580,15 +627,7 @@ export class Recovery {
     const { system } = this.out
     if (this.systemValue !== null) databases.decode(this.systemValue)
     if (system.segment !== null) system.segment.liveBytes += system.bytes
-    for (const touch of this.touches) {
-      const entry = keydir.find(touch.database, this.key.set(touch.key, 0, touch.key.length))
-      if (entry === NONE || keydir.type(entry) === TOMBSTONE_TYPE) continue
-      if (keydir.sequence(entry) !== touch.reference) continue
-      if (keydir.hasRow(entry) && keydir.touchSequence(entry) >= touch.sequence) continue
-      keydir.setExpiry(entry, touch.expiry)
-      keydir.setTouch(entry, touch.sequence, touch.segment.slot, touch.offset)
-    }
-    this.touches.length = 0
+    this.touches.clear()
     let cursor = 0
     do {
       cursor = keydir.scan(cursor, 1024, (entry) => {
@@ -633,4 +672,19 @@ function unsupported(name: string): RecoveryError {
     'EUNSUPPORTED',
     `${name} was written by a newer version of Casky. Start that version; nothing was changed.`,
   )
+}
+
+/** Removes files of our naming that a manifest does not list: they are no data. */
+export function* removeUnlisted(storage: Storage, manifest: Manifest, names: readonly string[]): Task<void> {
+  const listed = new Set(manifest.segments.map((segment) => segment.number))
+  for (const name of names) {
+    const parsed = parseSegmentName(name)
+    if ((parsed === null || listed.has(parsed.number)) && !isTemporary(name)) continue
+    try {
+      yield* unlink(storage, name)
+    } catch (error) {
+      // The commit of a manifest removes what an interrupted one left.
+      if (!isMissing(error)) throw error
+    }
+  }
 }

@@ -55,6 +55,8 @@ export class Segment {
   /** Readers that need the file to stay. */
   pins = 0
   recentlyUsed = false
+  /** Monotonic ms before which a hint that could not be made is not tried again. */
+  hintNotBefore = 0
   private waiting: ((error: Error | null) => void)[] | null = null
 
   constructor(slot: number, number: number, salt: Salt, merged: boolean) {

@@ -47,10 +47,10 @@ export class Upkeep {
   private readonly background: Background
   private readonly reserve: Reserve
   private preparing = false
+  private prepared: Segment | null = null
   private prepareAgainAt = 0
   private hinting = false
   private readonly hintsUnderWay = new Map<Segment, ((failed: boolean) => void)[]>()
-  private hintsNotBefore = 0
   private repairing = false
   private rebuilding = false
   private activeSince: number
@@ -137,10 +137,13 @@ export class Upkeep {
   private *prepare(): Task<void> {
     const { log } = this.store
     if (log.next === null) {
-      const next = yield* this.catalog.createSegment(false)
+      // Kept when what follows fails: a new one with each try would pile up files and descriptors while the disk is full.
+      const next = this.prepared ?? (yield* this.catalog.createSegment(false))
+      this.prepared = next
       yield* this.sealRotated()
       next.listed = true
       yield* this.commit()
+      this.prepared = null
       // A failure meanwhile may have made another segment the active one; this one is as good as any.
       log.next = next
     } else {
@@ -154,10 +157,10 @@ export class Upkeep {
     const { log } = this.store
     const old = log.openSegments().filter((segment) => segment !== log.active)
     if (old.length > 0) yield* wait<void>((done) => log.whenSynced(log.appended, done as never))
+    const unused = new Set([log.active, log.next, this.prepared])
     for (const segment of this.store.segments.all()) {
-      if (!segment.sealed && segment !== log.active && segment !== log.next && segment.listed) {
-        if (segment.syncedBytes === segment.sizeBytes) this.markSealed(segment)
-      }
+      if (segment.sealed || !segment.listed || unused.has(segment)) continue
+      if (segment.syncedBytes === segment.sizeBytes) this.markSealed(segment)
     }
   }
 
@@ -193,7 +196,10 @@ export class Upkeep {
     const { log } = store
     if (log.failed) return done(log.lastError)
     log.flush()
-    if (this.isEmpty(log.active)) return this.sealed(done)
+    if (this.isEmpty(log.active)) {
+      log.whenSynced(log.appended, (error) => (error !== null ? done(error) : this.sealed(done)))
+      return
+    }
     if (log.next === null) {
       // Somebody else may take the segment that is made now; then once more.
       this.catalog.enqueue(
@@ -223,17 +229,18 @@ export class Upkeep {
   // --- hints
 
   private makeHints(): void {
-    if (this.hinting || this.closed || this.store.clock.monotonic() < this.hintsNotBefore) return
+    if (this.hinting || this.closed) return
+    const now = this.store.clock.monotonic()
     for (const segment of this.store.segments.all()) {
-      if (segment.sealed && segment.listed && !segment.hinted && !segment.damaged && !segment.retired) {
-        this.hinting = true
-        this.hintOne(segment, (failed) => {
-          this.hinting = false
-          if (failed) this.hintsNotBefore = this.store.clock.monotonic() + RETRY_MS
-          else this.store.clock.soon(() => this.makeHints())
-        })
-        return
-      }
+      if (!segment.sealed || !segment.listed || segment.hinted || segment.damaged || segment.retired) continue
+      if (segment.hintNotBefore > now) continue
+      this.hinting = true
+      this.hintOne(segment, (failed) => {
+        this.hinting = false
+        if (failed) segment.hintNotBefore = this.store.clock.monotonic() + RETRY_MS
+        this.store.clock.soon(() => this.makeHints())
+      })
+      return
     }
   }
 
@@ -314,13 +321,17 @@ export class Upkeep {
   private *repairLog(): Task<void> {
     const { store } = this
     const { log } = store
+    // A sync may still be under way, and its failure would be told to nobody else.
+    yield* wait<void>((done) => log.whenQuiet(() => done(null)))
     yield* this.reserve.giveUp()
     const old = log.openSegments()
     for (const segment of old) {
       if (segment.syncedBytes < segment.sizeBytes) yield* this.syncForGood(segment)
     }
-    const next = log.next ?? (yield* this.catalog.createSegment(false))
+    this.stopIfFinal()
+    const next = log.next ?? this.prepared ?? (yield* this.catalog.createSegment(false))
     log.next = null
+    this.prepared = null
     for (const segment of old) {
       if (this.isEmpty(segment)) segment.listed = false
       else segment.sealed = true
@@ -336,11 +347,18 @@ export class Upkeep {
       }
       throw error
     }
+    this.stopIfFinal()
     log.resume(next, old[old.length - 1] as Segment)
     for (const segment of old) {
       if (segment.listed) store.segments.release(segment)
       else store.segments.retire(segment)
     }
+  }
+
+  // Whatever has failed for good meanwhile must not be repaired away. An error without a code: nobody tries again.
+  private stopIfFinal(): void {
+    const { final } = this.store.log
+    if (final !== null) throw new Error(final.message)
   }
 
   private *syncForGood(segment: Segment): Task<void> {
@@ -371,24 +389,28 @@ export class Upkeep {
 
   close(done: (error: Error | null) => void): void {
     const { store } = this
-    this.merger.close()
-    if (!store.log.failed) store.log.flush()
-    this.catalog.enqueue(
-      () => this.closing(),
-      (error) => {
-        this.closed = true
-        this.background.close(() => store.segments.closeAll(() => done(error)))
-      },
-    )
+    // A merge that is moving entries commits first: the image must not name segments that no manifest lists.
+    this.merger.close(() => {
+      if (!store.log.failed) store.log.flush()
+      this.catalog.enqueue(
+        () => this.closing(),
+        (error) => {
+          this.closed = true
+          this.background.close(() => store.log.whenQuiet(() => store.segments.closeAll(() => done(error))))
+        },
+      )
+    })
   }
 
   private *closing(): Task<void> {
     const { store } = this
     const { log } = store
+    this.catalog.end()
     if (log.failed) throw log.lastError ?? new Error('the log has failed')
     yield* wait<void>((done) => log.whenSynced(log.appended, done as never))
     this.closed = true
-    const open = log.next === null ? log.openSegments() : [...log.openSegments(), log.next]
+    const open = log.openSegments()
+    for (const spare of [log.next, this.prepared]) if (spare !== null) open.push(spare)
     for (const segment of open) {
       if (this.isEmpty(segment)) segment.listed = false
       else segment.sealed = true

@@ -68,7 +68,7 @@ export interface ValueCacheStats {
 }
 
 export class ValueCache {
-  private readonly memory = new Memory()
+  private memory = new Memory()
   private capacity = 0
   private readonly seed = randomSeed() | 0
   private pages: (Page | null)[] = [null] // by number
@@ -178,11 +178,15 @@ export class ValueCache {
       this.main = new PageQueue()
       this.index = null
       this.ghost = new Int32Array(0)
+      this.memory = new Memory()
       return
     }
     this.index ??= new Buckets()
     const ghosts = 2 ** Math.floor(Math.log2(capacityBytes / BYTES_A_GHOST))
-    if (ghosts !== this.ghost.length) this.ghost = this.memory.ints(ghosts)
+    if (ghosts !== this.ghost.length) {
+      this.memory.give(this.ghost)
+      this.ghost = this.memory.ints(ghosts)
+    }
   }
 
   /** Gives back one page of what is held beyond the capacity. Whether there is more to give back. */
@@ -302,6 +306,7 @@ export class ValueCache {
   }
 
   private dropPage(number: number): void {
+    this.memory.give((this.pages[number] as Page).words)
     this.pages[number] = null
     this.unusedNumbers.push(number)
     this.allocated--

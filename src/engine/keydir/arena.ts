@@ -15,7 +15,7 @@
 
 import type { Slice } from '../../base/slice.ts'
 import type { KeyHash } from './key-hash.ts'
-import { CHUNK_BYTES, copyBytes, Memory } from './memory.ts'
+import { CHUNK_BYTES, copyBytes, Memory, ownBytes } from './memory.ts'
 
 const CHUNK_UNITS_SHIFT = 17
 const CHUNK_UNITS_MASK = (1 << CHUNK_UNITS_SHIFT) - 1
@@ -175,7 +175,7 @@ export class Arena {
     this.freeSlabs = [...header.freeSlabs]
     this.slabsOf = header.slabsOf.map((slabs) => [...slabs])
     this.blocksOf = [...header.blocksOf]
-    this.large = header.largeLengths.map((length) => (length === 0 ? NO_BYTES : this.memory.bytes(length)))
+    this.large = header.largeLengths.map((length) => (length === 0 ? NO_BYTES : ownBytes(length)))
     this.freeLarge = [...header.freeLarge]
     this.largeBytes = header.largeLengths.reduce((sum, length) => sum + length, 0)
   }
@@ -205,7 +205,7 @@ export class Arena {
   }
 
   private addLarge(database: number, key: Slice, total: number): number {
-    const bytes = this.memory.bytes(total)
+    const bytes = ownBytes(total)
     writeBlock(bytes, 0, database, key)
     this.largeBytes += total
     const n = this.freeLarge.pop() ?? this.large.length

@@ -3,22 +3,30 @@
 //
 // Structures grow by chunks of this one size. It bounds the slack (each structure has at most one chunk begun and a little more) and the
 // work of growing (one allocation, nothing is copied). At 512 KiB, 50 million keys are about 4,000 chunks: few objects for V8.
-
 //
-// Chunks are cut from blocks of 16 MiB. Random accesses over hundreds of MiB cost more for finding the page than for the bytes; in a block
+// Chunks are cut from blocks of up to 16 MiB. Random accesses over hundreds of MiB cost more for finding the page than for the bytes; in a block
 // that large the system can use pages of 2 MiB, if it is asked to: GLIBC_TUNABLES=glibc.malloc.hugetlb=1, which `npm start` and the image
 // set (random reads of 160 MiB: 331 -> 234 ns; it takes both, the large blocks and the request). A block goes when all its chunks are gone.
 
 export const CHUNK_BYTES = 512 * 1024
 const BLOCK_BYTES = 16 * 1024 * 1024
+/** The first block is small, and each is twice the one before: most structures of a small store need no more. */
+const FIRST_BLOCK_BYTES = 512 * 1024
 /** A larger piece gets a block of its own. */
 const LARGEST_PIECE_BYTES = 1024 * 1024
 const CACHE_LINE_BYTES = 64
 
-/** The memory of one structure. Pieces are never given back one by one: they end with the last reference to them. */
+interface Piece {
+  readonly block: SharedArrayBuffer
+  readonly at: number
+}
+
+/** The memory of one structure. Pieces that are given back serve again; a block goes with the last reference to its pieces. */
 export class Memory {
   private block: SharedArrayBuffer | null = null
   private used = 0
+  private nextBlockBytes = FIRST_BLOCK_BYTES
+  private readonly free = new Map<number, Piece[]>() // by length
 
   bytes(length: number): Buffer {
     const { block, at } = this.take(length)
@@ -40,17 +48,40 @@ export class Memory {
     return new Float64Array(block, at, count)
   }
 
-  private take(bytes: number): { block: SharedArrayBuffer; at: number } {
-    const length = Math.ceil(bytes / CACHE_LINE_BYTES) * CACHE_LINE_BYTES
+  /** Takes a piece back. Nobody may use it any more. */
+  give(piece: { readonly buffer: ArrayBufferLike; readonly byteOffset: number; readonly byteLength: number }): void {
+    const length = pieceBytes(piece.byteLength)
+    if (length > LARGEST_PIECE_BYTES) return
+    const pieces = this.free.get(length)
+    const given = { block: piece.buffer as SharedArrayBuffer, at: piece.byteOffset }
+    if (pieces === undefined) this.free.set(length, [given])
+    else pieces.push(given)
+  }
+
+  private take(bytes: number): Piece {
+    const length = pieceBytes(bytes)
     if (length > LARGEST_PIECE_BYTES) return { block: new SharedArrayBuffer(length), at: 0 }
-    if (this.block === null || this.used + length > BLOCK_BYTES) {
-      this.block = new SharedArrayBuffer(BLOCK_BYTES)
+    const free = this.free.get(length)?.pop()
+    if (free !== undefined) {
+      new Uint8Array(free.block, free.at, length).fill(0)
+      return free
+    }
+    if (this.block === null || this.used + length > this.block.byteLength) {
+      this.block = new SharedArrayBuffer(Math.max(length, this.nextBlockBytes))
+      this.nextBlockBytes = Math.min(BLOCK_BYTES, this.nextBlockBytes * 2)
       this.used = 0
     }
     const at = this.used
     this.used += length
     return { block: this.block, at }
   }
+}
+
+const pieceBytes = (bytes: number): number => Math.ceil(bytes / CACHE_LINE_BYTES) * CACHE_LINE_BYTES
+
+/** Bytes outside of any block, for what is large, rare and goes alone. */
+export function ownBytes(length: number): Buffer {
+  return Buffer.from(new SharedArrayBuffer(length))
 }
 
 /** The bytes behind a typed array, as a part of an image. */

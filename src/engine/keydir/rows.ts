@@ -88,7 +88,7 @@ export class Rows {
       if (place > 0) (this.queueRow[(place - 1) >>> QUEUE_SHIFT] as Uint32Array)[(place - 1) & QUEUE_MASK] = row
     }
     // One spare page, so that a row that comes and goes on a border does not allocate each time.
-    if (this.pages.length > (last >>> ROWS_SHIFT) + 2) this.pages.pop()
+    if (this.pages.length > (last >>> ROWS_SHIFT) + 2) this.memory.give((this.pages.pop() as Page).doubles)
     const block = entry >>> SIDE_SHIFT
     if (--(this.sideUsed[block] as number) === 0) {
       if (this.spareSides.length === 0) this.spareSides.push(this.sides[block] as Uint32Array)
@@ -235,8 +235,8 @@ export class Rows {
     ;(this.pages[row >>> ROWS_SHIFT] as Page).words[(row & ROWS_MASK) * 8 + 3] = 0
     if (place !== last) this.sift(place, this.expiryAt(last), this.rowAt(last))
     if (this.queueRow.length > (last >>> QUEUE_SHIFT) + 2) {
-      this.queueExpiry.pop()
-      this.queueRow.pop()
+      this.memory.give(this.queueExpiry.pop() as Float64Array)
+      this.memory.give(this.queueRow.pop() as Uint32Array)
     }
   }
 
