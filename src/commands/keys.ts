@@ -4,7 +4,7 @@
 // the next write, so after a write a key is looked up again.
 
 import { Slice } from '../base/slice.ts'
-import { NONE } from '../engine/engine.ts'
+import { NONE, UNLUCKY } from '../engine/engine.ts'
 import { WIDE_HEAD_BYTES } from '../engine/record.ts'
 import type { Args } from '../resp/args.ts'
 import { ALL_KEYS, type Command, FAST, FIRST_KEY, GROWS, READ, TWO_KEYS, WRITE } from './command.ts'
@@ -423,9 +423,29 @@ function randomkey(session: Session): void {
   const { engine, reply } = session
   const entry = engine.randomEntry(session.database)
   if (entry === NONE) return reply.null()
+  if (entry === UNLUCKY) return anyKey(session)
   const key = engine.keyOf(entry, found)
   reply.bulk(key.bytes, key.start, key.end)
 }
+
+// Few keys among millions of other databases: the first one met, a slice of the keydir at a time.
+function anyKey(session: Session): void {
+  const { engine, reply, database } = session
+  let cursor = 0
+  session.stepwise(() => {
+    let isFound = false
+    cursor = engine.scan(database, cursor, RANDOM_STEP_ENTRIES, (entry) => {
+      if (isFound) return
+      isFound = true
+      const key = engine.keyOf(entry, found)
+      reply.bulk(key.bytes, key.start, key.end)
+    })
+    if (!isFound && cursor === 0) reply.null()
+    return isFound || cursor === 0
+  })
+}
+
+const RANDOM_STEP_ENTRIES = 4096
 
 const found = new Slice()
 

@@ -22,6 +22,7 @@ import {
   GATE_STALLED,
   type MergeControl,
   NONE,
+  UNLUCKY,
 } from './engine.ts'
 import type { Fuse } from './fuse.ts'
 import type { Keydir } from './keydir/keydir.ts'
@@ -670,17 +671,7 @@ export class Bitcask implements Engine {
       const entry = Math.floor(Math.random() * keydir.capacity)
       if (keydir.isLinked(entry) && good(entry)) return entry
     }
-    // A small database among many keys of others: the first one behind a random place.
-    let found = NONE
-    let cursor = Math.floor(Math.random() * keydir.capacity)
-    for (let round = 0; round < 2 && found === NONE; round++) {
-      do {
-        cursor = keydir.scan(cursor, 1024, (entry) => {
-          if (found === NONE && good(entry)) found = entry
-        })
-      } while (cursor !== 0 && found === NONE)
-    }
-    return found
+    return UNLUCKY
   }
 
   private isExpired(entry: number): boolean {

@@ -12,6 +12,9 @@ import type { Slice } from '../base/slice.ts'
 /** No such key. */
 export const NONE = -1
 
+/** There are keys, but chance has not met one: a small database among many keys of others. Look with `scan`. */
+export const UNLUCKY = -2
+
 /** Gate bits: why commands of some kinds must not run now. Policy opens and closes them, dispatch does one AND. */
 export const GATE_LOADING = 1
 /** A write or sync of the log failed for good: read-only until restart. Command flag WRITE is refused with MISCONF. */
@@ -96,6 +99,7 @@ export interface Engine {
   swapDatabases(a: number, b: number): void
   /** Visits keys of one database; budget bounds the entries looked at. Returns the next cursor, 0 at the end. Skips expired keys. */
   scan(database: number, cursor: number, budget: number, visit: (entry: number) => void): number
+  /** Some key's entry, NONE in an empty database, or UNLUCKY. */
   randomEntry(database: number): number
 
   // --- durability and upkeep

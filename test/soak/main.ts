@@ -1,0 +1,49 @@
+// Long runs of what `npm test` does briefly. Each prints its seed first, stops by itself, and exits 1 when anything was wrong.
+//
+//   npm run soak -- power-cuts 100000 [seed]              simulated power cuts (test/simulation)
+//   npm run soak -- kills 1000 [always|everysec|no] [seed] kill -9 of a real server under load (test/crash)
+
+import { killCycles } from '../crash/cycles.ts'
+import { powerCuts } from '../simulation/power-cuts.ts'
+
+/** Power cuts between two lines of progress. */
+const CUTS_A_LINE = 1000
+
+async function main([what = '', count = '', ...rest]: string[]): Promise<number> {
+  const wanted = Number(count)
+  if (!Number.isInteger(wanted) || wanted < 1) return usage()
+  if (what === 'power-cuts') return soakPowerCuts(wanted, seedOf(rest[0]))
+  if (what === 'kills') return soakKills(wanted, rest[0] ?? 'everysec', seedOf(rest[1]))
+  return usage()
+}
+
+function soakPowerCuts(count: number, seed: number): number {
+  console.log(`power cuts from seed ${seed} on`)
+  let done = 0
+  while (done < count) {
+    const part = Math.min(CUTS_A_LINE, count - done)
+    powerCuts({ count: part, seed: seed + done })
+    done += part
+    console.log(`${done} power cuts, nothing lost, nothing came back`)
+  }
+  return 0
+}
+
+async function soakKills(cycles: number, appendfsync: string, seed: number): Promise<number> {
+  if (appendfsync !== 'always' && appendfsync !== 'everysec' && appendfsync !== 'no') return usage()
+  console.log(`seed ${seed}, appendfsync ${appendfsync}`)
+  const result = await killCycles({ cycles, seed, appendfsync })
+  console.log(`${result.cycles} kills, ${result.restarts} starts, ${result.operations} operations acknowledged`)
+  for (const problem of result.problems) console.error(problem)
+  return result.problems.length === 0 ? 0 : 1
+}
+
+const seedOf = (text: string | undefined): number =>
+  text === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(text)
+
+function usage(): number {
+  console.error('usage: npm run soak -- power-cuts COUNT [SEED] | kills COUNT [always|everysec|no] [SEED]')
+  return 2
+}
+
+process.exitCode = await main(process.argv.slice(2))
