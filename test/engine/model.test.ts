@@ -4,10 +4,12 @@
 
 import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
+import { sliceOf } from '../../src/base/slice.ts'
 import type { Appendfsync } from '../../src/engine/engine.ts'
 import { recount } from './files.ts'
 import { ManualClock } from './manual-clock.ts'
-import { type Contents, cleanUp, copyOf, freshDirectory, removeFiles, TestStore } from './test-store.ts'
+import { restart, STARTS, type Start } from './starts.ts'
+import { type Contents, cleanUp, freshDirectory, TestStore } from './test-store.ts'
 
 afterEach(cleanUp)
 
@@ -28,7 +30,7 @@ type Step =
   | { do: 'advance'; ms: number }
   | { do: 'back'; ms: number }
   | { do: 'mode'; mode: Appendfsync }
-  | { do: 'stop' | 'kill'; by: 'image' | 'hints' | 'data' }
+  | { do: 'restart'; by: Start }
 
 const database = fc.nat(2)
 const key = fc.nat(KEYS.length - 1)
@@ -39,7 +41,6 @@ const remove = fc.record({ do: fc.constant('remove' as const), database, key })
 const setExpiry = fc.record({ do: fc.constant('setExpiry' as const), database, key, ttl })
 const overwrite = fc.record({ do: fc.constant('overwrite' as const), database, key, size, ttl })
 const write: fc.Arbitrary<Write> = fc.oneof({ weight: 3, arbitrary: put }, remove, setExpiry, overwrite)
-const by = fc.constantFrom('image' as const, 'hints' as const, 'data' as const)
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 30, arbitrary: write },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('batch' as const), writes: fc.array(write, { maxLength: 5 }) }) },
@@ -56,7 +57,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ do: fc.constant('mode' as const), mode: fc.constantFrom('always', 'everysec', 'no') }),
   },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('stop' as const, 'kill' as const), by }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('restart' as const), by: fc.constantFrom(...STARTS) }) },
 ) as fc.Arbitrary<Step>
 
 const options = fc.record({
@@ -83,7 +84,7 @@ class Run {
     this.store = await TestStore.open(freshDirectory(), { ...this.chosen, clock: this.clock })
     try {
       for (const each of steps) await this.step(each)
-      await this.restart('stop', 'image')
+      await this.restart('image')
       await this.check()
     } finally {
       await this.store.abandon()
@@ -129,7 +130,7 @@ class Run {
       case 'mode':
         return store.engine.configure({ appendfsync: each.mode })
       default:
-        await this.restart(each.do, each.by)
+        await this.restart(each.by)
         return this.check()
     }
   }
@@ -146,7 +147,7 @@ class Run {
     if (each.do === 'put' || (each.do === 'overwrite' && before !== undefined)) {
       const value = `${++this.writes}:`.padEnd(each.size, 'v').slice(0, each.size)
       if (each.do === 'put') store.put(text, value, expiry, each.database)
-      else store.engine.overwrite(found, sliceOfText(value), expiry)
+      else store.engine.overwrite(found, sliceOf(value), expiry)
       model.set(name, { value, expiry })
     } else if (before !== undefined) {
       if (each.do === 'remove') {
@@ -181,16 +182,8 @@ class Run {
     }
   }
 
-  private async restart(how: 'stop' | 'kill', from: 'image' | 'hints' | 'data'): Promise<void> {
-    const { store } = this
-    await store.tick()
-    await store.quiet()
-    let { directory } = store
-    if (how === 'kill') directory = copyOf(directory)
-    await store.close()
-    if (from !== 'image') removeFiles(directory, '.image')
-    if (from === 'data') removeFiles(directory, '.hint')
-    this.store = await TestStore.open(directory, { ...this.chosen, clock: this.clock })
+  private async restart(by: Start): Promise<void> {
+    this.store = await restart(this.store, by, this.chosen)
     expect(this.store.warnings).toEqual([])
   }
 
@@ -215,8 +208,6 @@ class Run {
     }
   }
 }
-
-import { sliceOf as sliceOfText } from '../../src/base/slice.ts'
 
 test('whatever is done in whatever order, the engine is a Map that survives', { timeout: 600_000 }, async () => {
   await fc.assert(

@@ -48,11 +48,22 @@ export interface Kept {
 /** All keys, by `database:key`. */
 export type Contents = Map<string, Kept>
 
+// Thousands of small files made and removed: in memory where there is a file system for that, the engine cannot tell.
+const SHARED_MEMORY = '/dev/shm'
+const ROOM_BYTES = 256 * 1024 * 1024
+const inMemory = fs.existsSync(SHARED_MEMORY) && roomIn(SHARED_MEMORY) > ROOM_BYTES
+const root = inMemory ? SHARED_MEMORY : os.tmpdir()
+
+function roomIn(directory: string): number {
+  const { bavail, bsize } = fs.statfsSync(directory)
+  return bavail * bsize
+}
+
 const directories: string[] = []
 
-/** A fresh directory below the system's temporary one; cleanUp() removes all of them. */
+/** A fresh temporary directory; cleanUp() removes all of them. */
 export function freshDirectory(): string {
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'casky-engine-'))
+  const directory = fs.mkdtempSync(path.join(root, 'casky-engine-'))
   directories.push(directory)
   return directory
 }

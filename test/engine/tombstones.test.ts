@@ -1,0 +1,152 @@
+// Tombstones: dropped too early, a deleted key comes back; never dropped, deletes fill the disk. The first bug of every Bitcask.
+
+import * as fs from 'node:fs'
+import { afterEach, describe, expect, test } from 'vitest'
+import { KIND_TOMBSTONE } from '../../src/engine/record.ts'
+import { allRecords, hintPath, manifestOf } from './files.ts'
+import { restart, STARTS } from './starts.ts'
+import { cleanUp, freshDirectory, TestStore } from './test-store.ts'
+
+afterEach(cleanUp)
+
+const onDisk = (directory: string, key: string): number =>
+  allRecords(directory).filter((record) => record.kind === KIND_TOMBSTONE && record.key === key).length
+
+const auto = { mergeEnabled: true, mergeIntervalMs: 1000 }
+
+/** Lets the engine decide for itself, once. */
+async function ownMerge(store: TestStore): Promise<void> {
+  await store.quiet()
+  const { merges } = store.engine.merge.status()
+  store.clock.advance(1200)
+  await store.until(() => store.engine.merge.status().merges > merges)
+  await store.quiet()
+}
+
+/** An old segment, mostly alive, with the victim's value; a young one, mostly dead, with its tombstone. */
+async function partialMerge(): Promise<TestStore> {
+  const store = await TestStore.open(freshDirectory(), auto)
+  for (let i = 0; i < 40; i++) store.put(`live ${i}`, 'x'.repeat(100))
+  store.put('victim', 'old value')
+  await store.seal()
+  for (let i = 0; i < 20; i++) store.put(`garbage ${i}`, 'x'.repeat(100))
+  store.put('young', 'v')
+  store.remove('victim')
+  await store.seal()
+  for (let i = 0; i < 20; i++) store.put(`garbage ${i}`, 'y'.repeat(100))
+  await store.seal()
+  await ownMerge(store)
+  return store
+}
+
+describe.each(STARTS)('start: %s', (by) => {
+  test('not dropped by a partial merge while an older value lies in a segment outside', async () => {
+    let store = await partialMerge()
+    const { segments } = manifestOf(store.directory)
+    // The old one was left alone, the young one merged.
+    expect(segments.filter(({ merged }) => merged).length).toBe(1)
+    expect(Math.min(...segments.map(({ number }) => number))).toBe(1)
+    expect(onDisk(store.directory, 'victim')).toBe(1)
+    store = await restart(store, by)
+    expect(await store.get('victim')).toBe(null)
+    expect(await store.get('young')).toBe('v')
+    await store.close()
+  })
+
+  test('merge, delete, merge, restart: deleted stays deleted', async () => {
+    let store = await TestStore.open(freshDirectory())
+    for (let i = 0; i < 10; i++) store.put(`k${i}`, 'v')
+    store.put('k0', 'v again')
+    await store.merge()
+    for (let i = 0; i < 10; i += 2) store.remove(`k${i}`)
+    await store.merge()
+    store = await restart(store, by)
+    expect([...(await store.contents()).keys()].sort()).toEqual(['0:k1', '0:k3', '0:k5', '0:k7', '0:k9'])
+    await store.merge()
+    store = await restart(store, by)
+    expect(store.engine.keyCount(0)).toBe(5)
+    await store.close()
+  })
+})
+
+test('kept where the segment outside has no hint that could deny the key', async () => {
+  const store = await TestStore.open(freshDirectory(), auto)
+  for (let i = 0; i < 40; i++) store.put(`live ${i}`, 'x'.repeat(100))
+  await store.seal()
+  await store.quiet()
+  // Not even the victim's key is in there: only a good filter would know.
+  const old = manifestOf(store.directory).segments[0]!
+  fs.writeFileSync(hintPath(store.directory, old.number), 'not a hint')
+  for (let i = 0; i < 20; i++) store.put(`garbage ${i}`, 'x'.repeat(100))
+  store.put('victim', 'v')
+  store.remove('victim')
+  await store.seal()
+  for (let i = 0; i < 20; i++) store.put(`garbage ${i}`, 'y'.repeat(100))
+  await store.seal()
+  await ownMerge(store)
+  expect(onDisk(store.directory, 'victim')).toBe(1)
+  await store.close()
+})
+
+test('dropped where the filters of all older segments deny the key', async () => {
+  const store = await TestStore.open(freshDirectory(), auto)
+  for (let i = 0; i < 40; i++) store.put(`live ${i}`, 'x'.repeat(100))
+  await store.seal()
+  for (let i = 0; i < 20; i++) store.put(`garbage ${i}`, 'x'.repeat(100))
+  store.put('victim', 'v')
+  store.remove('victim')
+  await store.seal()
+  for (let i = 0; i < 20; i++) store.put(`garbage ${i}`, 'y'.repeat(100))
+  await store.seal()
+  expect(onDisk(store.directory, 'victim')).toBe(1)
+  await ownMerge(store)
+  expect(onDisk(store.directory, 'victim')).toBe(0)
+  expect(allRecords(store.directory).filter(({ key }) => key === 'victim')).toEqual([])
+  await store.close()
+})
+
+test('dropped in the end: when the old value has been merged away, the tombstone follows', async () => {
+  let store = await partialMerge()
+  // The old segment is merged because somebody asks: its dead value goes.
+  await store.merge()
+  // Then the tombstone's segment, as soon as something else in it is dead.
+  store.remove('young')
+  await store.merge()
+  await store.merge()
+  expect(allRecords(store.directory).filter(({ key }) => key === 'victim')).toEqual([])
+  store = await restart(store, 'data')
+  expect(await store.get('victim')).toBe(null)
+  expect(store.engine.keyCount(0)).toBe(60)
+  await store.close()
+})
+
+test('a tombstone under a newer value goes, whatever lies outside', async () => {
+  const store = await TestStore.open(freshDirectory(), auto)
+  for (let i = 0; i < 40; i++) store.put(`live ${i}`, 'x'.repeat(100))
+  store.put('back', 'old')
+  await store.seal()
+  for (let i = 0; i < 20; i++) store.put(`garbage ${i}`, 'x'.repeat(100))
+  store.remove('back')
+  await store.seal()
+  for (let i = 0; i < 20; i++) store.put(`garbage ${i}`, 'y'.repeat(100))
+  store.put('back', 'new')
+  await store.seal()
+  await ownMerge(store)
+  expect(onDisk(store.directory, 'back')).toBe(0)
+  const again = await restart(store, 'data')
+  expect(await again.get('back')).toBe('new')
+  await again.close()
+})
+
+test('the tombstones of a flushed-away database go with it', async () => {
+  const store = await TestStore.open(freshDirectory())
+  for (let i = 0; i < 60; i++) store.put(`k${i}`, 'v')
+  for (let i = 0; i < 50; i++) store.remove(`k${i}`)
+  store.engine.flushAll()
+  store.put('after', 'v')
+  await store.tick()
+  await store.quiet()
+  await store.merge()
+  expect(allRecords(store.directory).filter(({ kind }) => kind === KIND_TOMBSTONE)).toEqual([])
+  await store.close()
+})
