@@ -193,7 +193,7 @@ export class Bitcask implements Engine {
   }
 
   get batchBytes(): number {
-    return this.log.batchBytes
+    return this.log.inBatch ? this.log.batchBytes : 0
   }
 
   get merge(): MergeControl {

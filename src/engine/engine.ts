@@ -86,7 +86,7 @@ export interface Engine {
   /** Between begin and end every write is one batch: all or nothing after a crash. Nests. */
   begin(): void
   end(): void
-  /** Bytes appended in the current batch: over MAX_BATCH_BYTES a further write must be refused before it is made. */
+  /** Bytes appended in the current batch, 0 outside of one: over MAX_BATCH_BYTES a further write must be refused before it is made. */
   readonly batchBytes: number
 
   // --- databases
