@@ -5,15 +5,18 @@
 // the threads for a while (design: Reads; measured there).
 //
 // How long a while? A long call is either a slow disk or this process losing its core in the middle of one: on a busy machine the second
-// happens every few seconds, and five seconds of threads for it cost a third of the throughput. So the first offence is forgiven after
-// 20 ms, and each that follows soon doubles that, up to 5 s: a disk that is slow is asked ten times in the first ten seconds.
+// happens every few seconds, and five seconds of threads for it cost a third of the throughput. So a call of some milliseconds is forgiven
+// after 20 ms, and each that follows soon doubles that, up to a minute. A call of 10 ms or more is the disk (or a kernel that makes
+// writers wait for it): that is not tried again for 5 s, then 10, and so on.
 
 import type { Clock } from '../base/clock.ts'
 
 const BUDGET_MS_A_TICK = 2
 const SLOW_CALL_MS = 1
+const VERY_SLOW_CALL_MS = 10
 const FIRST_REST_MS = 20
-const LONGEST_REST_MS = 5000
+const LONG_REST_MS = 5000
+const LONGEST_REST_MS = 60_000
 
 /** Reads and writes are judged apart: each has a fuse of its own. */
 export class Fuse {
@@ -46,6 +49,7 @@ export class Fuse {
     // Quiet for ten times the last rest: that one is forgotten.
     if (now > this.blownUntil + 10 * this.restMs) this.restMs = FIRST_REST_MS
     else this.restMs = Math.min(LONGEST_REST_MS, this.restMs * 2)
+    if (tookMs >= VERY_SLOW_CALL_MS) this.restMs = Math.max(this.restMs, LONG_REST_MS)
     this.blownUntil = now + this.restMs
     this.blown++
   }

@@ -147,6 +147,7 @@ export class DamagedInputError extends Error {
 const BATCH_RECORDS = 2048
 const BATCH_BYTES = 1024 * 1024
 const OUTPUT_BUFFER_BYTES = 1024 * 1024
+const SYNC_EVERY_BYTES = 4 * 1024 * 1024
 const WINDOWS_BYTES = 32 * 1024 * 1024
 const MAX_WINDOW_BYTES = 256 * 1024
 
@@ -369,6 +370,7 @@ class OutputWriter {
   private buffer = Buffer.allocUnsafeSlow(OUTPUT_BUFFER_BYTES)
   private view = new DataView(this.buffer.buffer, this.buffer.byteOffset, this.buffer.length)
   private length = 0
+  private unsynced = 0
   private written = 0 // bytes of the current output that its file has
   private moves = newMoves(1024)
   private readonly head = new Head()
@@ -516,7 +518,13 @@ class OutputWriter {
     yield* write(this.file as StorageFile, this.buffer, 0, this.length, this.written)
     this.written += this.length
     this.bytesWritten += this.length
+    this.unsynced += this.length
     this.length = 0
+    // In small portions: a whole segment of dirty pages at once makes the kernel hold up everybody's writes, the log's as well.
+    if (this.unsynced >= SYNC_EVERY_BYTES) {
+      this.unsynced = 0
+      yield* sync(this.file as StorageFile)
+    }
   }
 
   private *openOutput(): Task<void> {

@@ -16,7 +16,9 @@ const storage = nodeStorage((workerData as { directory: string }).directory)
 const paces = new Map<number, Pace>()
 const waiting = new Map<number, (answer: Answer) => void>()
 
-const send = (message: FromWorker): void => port.postMessage(message)
+// Typed arrays are handed over, not copied: for a large merge copying them would hold up the event loop.
+const send = (message: FromWorker, arrays: readonly { readonly buffer: ArrayBufferLike }[] = []): void =>
+  port.postMessage(message, [...new Set(arrays.map((array) => array.buffer as ArrayBuffer))])
 
 function failed(id: number, error: Error): void {
   const { code, segment, offset } = error as { code?: string; segment?: number; offset?: number }
@@ -43,7 +45,8 @@ port.on('message', (message: ToWorker) => {
           reply: (answer: Answer) => void,
         ): void => {
           waiting.set(id, reply)
-          send({ kind: 'ask', id, question })
+          const { kinds, databases, slots, offsets, sequences, keyStarts, keys } = question
+          send({ kind: 'ask', id, question }, [kinds, databases, slots, offsets, sequences, keyStarts, keys])
         },
         progress: (bytesRead: number, bytesWritten: number): void => {
           send({ kind: 'progress', id, bytesRead, bytesWritten })
@@ -53,7 +56,10 @@ port.on('message', (message: ToWorker) => {
         paces.delete(id)
         waiting.delete(id)
         if (error !== null || result === undefined) failed(id, error ?? new Error('no result'))
-        else send({ kind: 'merged', id, result })
+        else {
+          const { kinds, entries, fromSlots, fromOffsets, outputs, toOffsets, sequences } = result.moves
+          send({ kind: 'merged', id, result }, [kinds, entries, fromSlots, fromOffsets, outputs, toOffsets, sequences])
+        }
       })
       return
     }
