@@ -469,7 +469,8 @@ export class Bitcask implements Engine {
     const key = keydir.key(entry, this.keySlice)
     const sequence = this.log.append(KIND_TOMBSTONE, 0, flags, database, key, null, 0, this.now)
     this.debit(entry)
-    this.undo.push(UNDO_REMOVE, sequence, entry, 0, 0, 0, 0, false, 0, null)
+    // The row's place is the tombstone's: what it is counted as goes with it.
+    this.undo.push(UNDO_REMOVE, sequence, entry, this.log.active.slot, this.log.offset, 0, 0, false, 0, null)
     keydir.unlink(entry)
     this.cache.remove(entry)
     this.lastRemoval = sequence
@@ -750,10 +751,14 @@ export class Bitcask implements Engine {
         this.credit(entry, 1)
         this.cache.remove(entry)
         return
-      case UNDO_REMOVE:
+      case UNDO_REMOVE: {
         keydir.relink(entry)
         this.credit(entry, 1)
+        const tombstoneIn = this.segments.at(row.segment)
+        tombstoneIn.tombstones--
+        tombstoneIn.tombstoneBytes -= recordBytes(0, keydir.keyLength(entry), 0)
         return
+      }
       case UNDO_TOUCH:
         this.debit(entry)
         this.restoreSide(entry, row.extra as SideState)
