@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
 import { sliceOf } from '../../src/base/slice.ts'
 import type { Appendfsync } from '../../src/engine/engine.ts'
-import { recount } from './files.ts'
+import { expectAccounts } from './accounts.ts'
 import { ManualClock } from './manual-clock.ts'
 import { restart, STARTS, type Start } from './starts.ts'
 import { type Contents, cleanUp, freshDirectory, TestStore } from './test-store.ts'
@@ -201,11 +201,7 @@ class Run {
       expect(store.engine.expiringCount(db)).toBe(own.filter(([, { expiry }]) => expiry !== 0).length)
     }
     await store.quiet()
-    const counted = recount(store.directory)
-    for (const segment of store.engine.segments.all()) {
-      const { number, liveBytes, tombstones, tombstoneBytes } = segment
-      expect({ number, liveBytes, tombstones, tombstoneBytes }).toEqual({ number, ...counted.get(number) })
-    }
+    expectAccounts(store)
   }
 }
 
