@@ -15,6 +15,8 @@ export class FaultyStorage implements Storage {
   rule: Rule = () => null
   /** Every call so far, as `call name`. */
   readonly calls: string[] = []
+  /** Every write so far that was made, wholly or in part. */
+  readonly writes: { readonly name: string; readonly position: number; readonly length: number }[] = []
   private readonly inner: Storage
   private readonly held: (() => void)[] = []
 
@@ -127,6 +129,7 @@ class FaultyFile implements StorageFile {
   }
 
   write(...[from, start, length, position, done]: Parameters<StorageFile['write']>): void {
+    this.storage.writes.push({ name: this.name, position, length })
     this.storage.judge(
       'write',
       this.name,
@@ -162,6 +165,7 @@ class FaultyFile implements StorageFile {
   }
 
   writeSync(from: Uint8Array, start: number, length: number, position: number): number {
+    this.storage.writes.push({ name: this.name, position, length })
     const fault = this.storage.ask('write', this.name)
     if (fault === 'short') return this.inner.writeSync(from, start, length >> 1, position)
     if (fault !== null) throw storageError(fault)
