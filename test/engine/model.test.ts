@@ -214,6 +214,6 @@ test('whatever is done in whatever order, the engine is a Map that survives', { 
         cleanUp()
       }
     }),
-    { numRuns: FULL ? 2000 : 60, endOnFailure: false },
+    { numRuns: FULL ? 600 : 60, endOnFailure: false },
   )
 })
