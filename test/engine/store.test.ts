@@ -10,7 +10,7 @@ const bytes = (text: string): Buffer => Buffer.from(text)
 
 test('put, get, remove, batch, keys, merge, sync, close, and everything is there again', async () => {
   const directory = freshDirectory()
-  const store = await openStore(directory, { appendfsync: 'always' })
+  const store = await openStore(directory, { appendfsync: 'always', mergeEnabled: false })
   await store.put(bytes('a'), bytes('1'))
   expect(await store.get(bytes('a'))).toEqual(bytes('1'))
   await store.batch([

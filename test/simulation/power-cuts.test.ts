@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { powerCuts, replay } from './power-cuts.ts'
 
 // How many crashes are judged; `npm run test:full` judges five times as many.
-const CUTS = process.env['CASKY_TEST_FULL'] === '1' ? 10_000 : 2000
+const CUTS = process.env['CASKY_TEST_FULL'] === '1' ? 6000 : 2000
 const PARTS = 10
 
 const seed = process.env['CASKY_TEST_SEED']
