@@ -129,6 +129,13 @@ test('bytes of another record in the place of a value are noticed by head, key a
   // And a keydir that points at the wrong record gets an error, not that record.
   keydir.place(a, keydir.segment(b), keydir.offset(b), 10, keydir.sequence(a), 0, false)
   await expect(store.load(a)).rejects.toMatchObject({ code: 'EDAMAGED' })
+  // An older record of the same key, whole and in its place, is not it either.
+  const [slot, offset] = [keydir.segment(b), keydir.offset(b)]
+  store.put('b', 'VALUE OF B')
+  await store.tick()
+  expect(await store.load(b)).toBe('VALUE OF B')
+  keydir.place(b, slot, offset, 10, keydir.sequence(b), 0, false)
+  await expect(store.load(b)).rejects.toMatchObject({ code: 'EDAMAGED' })
   await store.abandon()
 })
 
