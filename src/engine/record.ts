@@ -15,7 +15,10 @@
 //    36/44        key, then value
 // Integers are little-endian. Records follow each other without gaps.
 //
-// The masks bind a record to its place: a block of another file, or from elsewhere in this one, has good crcs for another salt and
+// The masks, in 32-bit arithmetic (x: multiplication modulo 2^32, >>: unsigned), from the salt's two words and the offset:
+//   h = low ^ (offset x 9e3779b1);  h = ((h ^ h>>15) x 85ebca6b) ^ high;  h = (h ^ h>>13) x c2b2ae35;  mask = h ^ h>>16
+//   valueMask = (mask ^ 5bd1e995) x 27d4eb2f
+// They bind a record to its place: a block of another file, or from elsewhere in this one, has good crcs for another salt and
 // offset and fails here. A record can be moved without reading its value: crc xor old mask xor new mask.
 //
 // What stands in key and value, by kind:
