@@ -1,8 +1,8 @@
 // The engine itself: keydir, log, cache and segments put together behind the calls of engine.ts.
 //
 // Every write takes the same three steps: append a record, remember in the undo ring what the keydir said before, change the keydir.
-// `replace`, `insert` and `takeOut` below are the only places that change an entry outside of loading and merge moves; accounting
-// of live bytes, cache, watched keys and undo hang there and nowhere else.
+// `write`, `takeOut` and `setExpiry` are those writes, `discard` forgets keys of flushed databases, `undoRow` takes a write back. Outside
+// of loading and merge moves nobody else changes an entry: accounting of live bytes, cache, watched keys and undo hang there.
 
 import type { Clock } from '../base/clock.ts'
 import { MAX_UNRELEASED_BYTES, MAX_UNSYNCED_MS } from '../base/limits.ts'
