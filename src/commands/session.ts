@@ -114,4 +114,7 @@ export interface ServerPort {
   unwatch(session: Session): void
   /** A whole database changed (FLUSHDB, FLUSHALL, SWAPDB): watched keys that exist in it are touched. Physical id. */
   touchDatabase(database: number): void
+  /** Classes of keyspace events that somebody may hear of, 0 nearly always: commands ask events.ts, not this. */
+  readonly announced: number
+  announce(eventClass: number, name: string, database: number, key: Slice): void
 }

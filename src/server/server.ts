@@ -82,6 +82,8 @@ export class Server implements ServerPort {
   tick!: Tick
   dispatch!: Dispatch
   outputLimit: OutputLimit
+  /** Classes of keyspace events that are announced (notify-keyspace-events), 0: none. */
+  announced: number
   maxClients: number
   port: number
   private watching!: Watch
@@ -112,6 +114,7 @@ export class Server implements ServerPort {
     this.decoderLimits = { maxBulkBytes: 0, maxQueryBytes: 0 }
     this.stalled = new Set()
     this.outputLimit = config.get('client-output-buffer-limit').normal
+    this.announced = 0
     this.maxClients = 0
     this.port = config.get('port')
     this.options = options
@@ -339,6 +342,8 @@ export class Server implements ServerPort {
   touchDatabase(physical: number): void {
     this.watching.databaseChanged(physical)
   }
+
+  announce(_eventClass: number, _name: string, _database: number, _key: Slice): void {}
 
   // --- configuration
 
