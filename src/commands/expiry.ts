@@ -2,11 +2,13 @@
 //
 // A deadline is absolute, in ms since 1970; 0 means none. One that has passed already deletes the key at once.
 
+import { EVENT_GENERIC } from '../base/event-classes.ts'
 import { NONE } from '../engine/engine.ts'
 import type { Args } from '../resp/args.ts'
 import { type Command, FAST, FIRST_KEY, READ, WRITE } from './command.ts'
 import { deadline } from './deadlines.ts'
 import { invalidExpireTime, NOT_AN_INTEGER } from './errors.ts'
+import { findToRead, notify } from './events.ts'
 import { parseInteger } from './numbers.ts'
 import type { Session } from './session.ts'
 import { isWord } from './words.ts'
@@ -148,11 +150,17 @@ function expireAt(session: Session, args: Args, command: string, unitMs: number,
   const expiry = deadline(time, unitMs, sinceMs)
   if (expiry === null) return reply.error(invalidExpireTime(command))
 
-  const entry = engine.find(database, args.at(1))
+  const key = args.at(1)
+  const entry = engine.find(database, key)
   if (entry === NONE) return reply.integer(0)
   if (conditions !== 0 && !conditionsHold(conditions, engine.expiryOf(entry), expiry)) return reply.integer(0)
-  if (expiry <= session.now) engine.remove(entry)
-  else engine.setExpiry(entry, expiry)
+  if (expiry <= session.now) {
+    engine.remove(entry)
+    notify(session, EVENT_GENERIC, 'del', key)
+  } else {
+    engine.setExpiry(entry, expiry)
+    notify(session, EVENT_GENERIC, 'expire', key)
+  }
   reply.integer(1)
 }
 
@@ -198,8 +206,8 @@ function conditionsHold(bits: number, current: number, wanted: number): boolean 
 
 /** TTL and its cousins: they differ in the unit and in what the deadline is counted from. */
 function timeLeft(session: Session, args: Args, sinceMs: number, unitMs: number): void {
-  const { engine, reply, database } = session
-  const entry = engine.find(database, args.at(1))
+  const { engine, reply } = session
+  const entry = findToRead(session, args.at(1))
   if (entry === NONE) return reply.integer(-2)
   const expiry = engine.expiryOf(entry)
   if (expiry === 0) return reply.integer(-1)
@@ -212,5 +220,6 @@ function persist(session: Session, args: Args): void {
   const entry = engine.find(database, args.at(1))
   if (entry === NONE || engine.expiryOf(entry) === 0) return reply.integer(0)
   engine.setExpiry(entry, 0)
+  notify(session, EVENT_GENERIC, 'persist', args.at(1))
   reply.integer(1)
 }

@@ -3,12 +3,14 @@
 // A command that writes several records is one batch: after a crash all of it has happened or nothing. An entry is good until
 // the next write, so after a write a key is looked up again.
 
+import { EVENT_GENERIC, EVENT_NEW } from '../base/event-classes.ts'
 import { Slice } from '../base/slice.ts'
 import { NONE, UNLUCKY } from '../engine/engine.ts'
 import { WIDE_HEAD_BYTES } from '../engine/record.ts'
 import type { Args } from '../resp/args.ts'
 import { ALL_KEYS, type Command, FAST, FIRST_KEY, GROWS, READ, TWO_KEYS, WRITE } from './command.ts'
 import { DATABASE_RANGE, NO_SUCH_KEY, NOT_AN_INTEGER, OUT_OF_INT32, SAME_OBJECT, SYNTAX_ERROR } from './errors.ts'
+import { findToRead, notify } from './events.ts'
 import { type Integer, parseInt32, parseInteger } from './numbers.ts'
 import type { Session } from './session.ts'
 import { typeName } from './types.ts'
@@ -222,6 +224,7 @@ function del(session: Session, args: Args): void {
     const entry = engine.find(database, args.at(i))
     if (entry === NONE) continue
     engine.remove(entry)
+    notify(session, EVENT_GENERIC, 'del', args.at(i))
     count++
   }
   if (several) engine.end()
@@ -231,13 +234,13 @@ function del(session: Session, args: Args): void {
 function exists(session: Session, args: Args): void {
   let count = 0
   for (let i = 1; i < args.count; i++) {
-    if (session.engine.find(session.database, args.at(i)) !== NONE) count++
+    if (findToRead(session, args.at(i)) !== NONE) count++
   }
   session.reply.integer(count)
 }
 
 function type(session: Session, args: Args): void {
-  const entry = session.engine.find(session.database, args.at(1))
+  const entry = findToRead(session, args.at(1))
   session.reply.simple(entry === NONE ? 'none' : typeName(session.engine.typeOf(entry)))
 }
 
@@ -247,9 +250,13 @@ function rename(session: Session, args: Args): void {
   const { engine, reply, database } = session
   const from = args.at(1)
   const to = args.at(2)
-  const entry = engine.find(database, from)
-  if (entry === NONE) return reply.error(NO_SUCH_KEY)
-  if (!from.equals(to) && !transfer(session, entry, database, to, from)) return
+  if (engine.find(database, from) === NONE) return reply.error(NO_SUCH_KEY)
+  if (!from.equals(to)) {
+    const replaces = engine.find(database, to) !== NONE
+    if (!transfer(session, engine.find(database, from), database, to, from, replaces)) return
+    notify(session, EVENT_GENERIC, 'rename_from', from)
+    notify(session, EVENT_GENERIC, 'rename_to', to)
+  }
   reply.ok()
 }
 
@@ -272,9 +279,11 @@ function copy(session: Session, args: Args): void {
   if (target === database && from.equals(to)) return reply.error(SAME_OBJECT)
   // The target first: looking there may remove an expired key, which is a write and would spoil the entry.
   const taken = engine.find(target, to) !== NONE
-  const entry = engine.find(database, from)
+  const entry = findToRead(session, from)
   if (entry === NONE || (taken && !replace)) return reply.integer(0)
-  if (transfer(session, entry, target, to, null)) reply.integer(1)
+  if (!transfer(session, entry, target, to, null, taken)) return
+  notify(session, EVENT_GENERIC, 'copy_to', to, target)
+  reply.integer(1)
 }
 
 function move(session: Session, args: Args): void {
@@ -286,20 +295,32 @@ function move(session: Session, args: Args): void {
   const taken = engine.find(target, key) !== NONE
   const entry = engine.find(database, key)
   if (entry === NONE || taken) return reply.integer(0)
-  if (transfer(session, entry, target, key, key)) reply.integer(1)
+  if (!transfer(session, entry, target, key, key, false)) return
+  notify(session, EVENT_GENERIC, 'move_from', key)
+  notify(session, EVENT_GENERIC, 'move_to', key, target)
+  reply.integer(1)
 }
 
 /**
  * Writes the entry's value and expiry to another place and, when `source` names the key it had, removes that: in one batch.
  * False: it does not fit, and the client has been told.
  */
-function transfer(session: Session, entry: number, database: number, to: Slice, source: Slice | null): boolean {
+function transfer(
+  session: Session,
+  entry: number,
+  database: number,
+  to: Slice,
+  source: Slice | null,
+  replaces: boolean,
+): boolean {
   const { engine } = session
   const size = engine.valueSize(entry)
   if (!mayStore(session, to, size) || !batchFits(session, size + to.length + 2 * WIDE_HEAD_BYTES)) return false
   const expiry = engine.expiryOf(entry)
   engine.begin()
   engine.put(database, to, valueInHand(session, entry), expiry)
+  // In Redis what is replaced goes first, and so the key is new each time; the engine says so only where there was none.
+  if (replaces) notify(session, EVENT_NEW, 'new', to, database)
   if (source !== null) {
     const old = engine.find(session.database, source)
     if (old !== NONE) engine.remove(old)

@@ -7,6 +7,7 @@
 // Commands that return an old value and then write (SET GET, GETDEL, GETEX) hand the value to the reply first: that fixes
 // which value it is. Commands that compute from one (INCR, APPEND, SETRANGE) have it in hand when they run: see `values`.
 
+import { EVENT_GENERIC, EVENT_STRING } from '../base/event-classes.ts'
 import { Slice } from '../base/slice.ts'
 import { NONE } from '../engine/engine.ts'
 import { TYPE_STRING, WIDE_HEAD_BYTES } from '../engine/record.ts'
@@ -14,6 +15,7 @@ import type { Args } from '../resp/args.ts'
 import { ALL_KEYS, type Command, FAST, FIRST_KEY, GROWS, PAIRED_KEYS, READ, WRITE } from './command.ts'
 import { deadline } from './deadlines.ts'
 import { invalidExpireTime, NOT_AN_INTEGER, STRING_TOO_LONG, SYNTAX_ERROR, wrongArity } from './errors.ts'
+import { findToRead, notify } from './events.ts'
 import { add, formatInteger, type Integer, MAX_INTEGER_LENGTH, negate, parseInteger } from './numbers.ts'
 import type { Session } from './session.ts'
 import { batchFits, isString, mayStore, replyWithRange, replyWithValue, stringFits, valueInHand } from './values.ts'
@@ -234,7 +236,7 @@ export const stringCommands = [
 // --- GET and SET
 
 function get(session: Session, args: Args): void {
-  const entry = session.engine.find(session.database, args.at(1))
+  const entry = findToRead(session, args.at(1))
   if (entry === NONE) session.reply.null()
   else if (isString(session, entry)) replyWithValue(session, entry)
 }
@@ -319,6 +321,7 @@ function set(session: Session, args: Args): void {
   if (!mayStore(session, key, value.end - value.start)) return
   if (args.count === 3) {
     session.engine.put(session.database, key, value, 0)
+    notify(session, EVENT_STRING, 'set', key)
     session.reply.ok()
   } else {
     setWithOptions(session, args, key, value)
@@ -333,8 +336,8 @@ function setWithOptions(session: Session, args: Args, key: Slice, value: Slice):
   let expiry = (bits & TIMED) === 0 ? 0 : parseDeadline(session, args, options, 'SET')
   if (expiry < 0) return
 
-  const entry = engine.find(database, key)
   const replyOld = (bits & OLD) !== 0
+  const entry = replyOld ? findToRead(session, key) : engine.find(database, key)
   if (replyOld) {
     if (entry === NONE) reply.null()
     else if (isString(session, entry)) replyWithValue(session, entry)
@@ -346,6 +349,8 @@ function setWithOptions(session: Session, args: Args, key: Slice, value: Slice):
   }
   if ((bits & KEEPTTL) !== 0 && entry !== NONE) expiry = engine.expiryOf(entry)
   engine.put(database, key, value, expiry)
+  notify(session, EVENT_STRING, 'set', key)
+  if ((bits & TIMED) !== 0) notify(session, EVENT_GENERIC, 'expire', key)
   if (!replyOld) reply.ok()
 }
 
@@ -364,23 +369,27 @@ function setnx(session: Session, args: Args): void {
   if (!mayStore(session, key, value.length)) return
   if (engine.find(database, key) !== NONE) return reply.integer(0)
   engine.put(database, key, value, 0)
+  notify(session, EVENT_STRING, 'set', key)
   reply.integer(1)
 }
 
 function getdel(session: Session, args: Args): void {
-  const { engine, reply, database } = session
-  const entry = engine.find(database, args.at(1))
+  const { engine, reply } = session
+  const key = args.at(1)
+  const entry = findToRead(session, key)
   if (entry === NONE) return reply.null()
   if (!isString(session, entry)) return
   replyWithValue(session, entry)
   engine.remove(entry)
+  notify(session, EVENT_GENERIC, 'del', key)
 }
 
 function getex(session: Session, args: Args): void {
-  const { engine, reply, database } = session
+  const { engine, reply } = session
+  const key = args.at(1)
   const options = parseOptions(args, 2, OPTIONS_OF_GETEX)
   if (options === null) return reply.error(SYNTAX_ERROR)
-  const entry = engine.find(database, args.at(1))
+  const entry = findToRead(session, key)
   if (entry === NONE) return reply.null()
   if (!isString(session, entry)) return
   const timed = (options.bits & TIMED) !== 0
@@ -388,18 +397,25 @@ function getex(session: Session, args: Args): void {
   if (expiry < 0) return
 
   replyWithValue(session, entry)
-  if (timed && expiry <= session.now) engine.remove(entry)
-  else if (timed) engine.setExpiry(entry, expiry)
-  else if ((options.bits & PERSIST) !== 0 && engine.expiryOf(entry) !== 0) engine.setExpiry(entry, 0)
+  if (timed && expiry <= session.now) {
+    engine.remove(entry)
+    notify(session, EVENT_GENERIC, 'del', key)
+  } else if (timed) {
+    engine.setExpiry(entry, expiry)
+    notify(session, EVENT_GENERIC, 'expire', key)
+  } else if ((options.bits & PERSIST) !== 0 && engine.expiryOf(entry) !== 0) {
+    engine.setExpiry(entry, 0)
+    notify(session, EVENT_GENERIC, 'persist', key)
+  }
 }
 
 // --- several keys
 
 function mget(session: Session, args: Args): void {
-  const { engine, reply, database } = session
+  const { engine, reply } = session
   reply.array(args.count - 1)
   for (let i = 1; i < args.count; i++) {
-    const entry = engine.find(database, args.at(i))
+    const entry = findToRead(session, args.at(i))
     if (entry === NONE || engine.typeOf(entry) !== TYPE_STRING) reply.null()
     else replyWithValue(session, entry)
   }
@@ -437,7 +453,10 @@ function pairsFit(session: Session, args: Args, command: string): boolean {
 function putPairs(session: Session, args: Args): void {
   const { engine, database } = session
   engine.begin()
-  for (let i = 1; i < args.count; i += 2) engine.put(database, args.at(i), args.at(i + 1), 0)
+  for (let i = 1; i < args.count; i += 2) {
+    engine.put(database, args.at(i), args.at(i + 1), 0)
+    notify(session, EVENT_STRING, 'set', args.at(i))
+  }
   engine.end()
 }
 
@@ -480,6 +499,7 @@ function increment(session: Session, key: Slice, amount: Integer): void {
   digits.end = formatInteger(sum, digits.bytes)
   if (entry === NONE) engine.put(database, key, digits, 0)
   else engine.overwrite(entry, digits, engine.expiryOf(entry))
+  notify(session, EVENT_STRING, 'incrby', key)
   if (typeof sum === 'number') reply.integer(sum)
   else reply.bigInteger(sum)
 }
@@ -494,6 +514,7 @@ function append(session: Session, args: Args): void {
   if (entry === NONE) {
     if (!mayStore(session, key, addition.length)) return
     engine.put(database, key, addition, 0)
+    notify(session, EVENT_STRING, 'append', key)
     return reply.integer(addition.length)
   }
   if (!isString(session, entry)) return
@@ -504,6 +525,7 @@ function append(session: Session, args: Args): void {
   copyInto(whole, 0, valueInHand(session, entry))
   copyInto(whole, size, addition)
   engine.overwrite(entry, new Slice(whole), engine.expiryOf(entry))
+  notify(session, EVENT_STRING, 'append', key)
   reply.integer(total)
 }
 
@@ -529,6 +551,7 @@ function setrange(session: Session, args: Args): void {
   copyInto(whole, Number(offset), patch)
   if (entry === NONE) engine.put(database, key, new Slice(whole), 0)
   else engine.overwrite(entry, new Slice(whole), engine.expiryOf(entry))
+  notify(session, EVENT_STRING, 'setrange', key)
   reply.integer(total)
 }
 
@@ -537,17 +560,17 @@ function copyInto(target: Buffer, at: number, source: Slice): void {
 }
 
 function strlen(session: Session, args: Args): void {
-  const entry = session.engine.find(session.database, args.at(1))
+  const entry = findToRead(session, args.at(1))
   if (entry === NONE) session.reply.integer(0)
   else if (isString(session, entry)) session.reply.integer(session.engine.valueSize(entry))
 }
 
 function getrange(session: Session, args: Args): void {
-  const { engine, reply, database } = session
+  const { engine, reply } = session
   const first = parseInteger(args.at(2))
   const last = parseInteger(args.at(3))
   if (first === null || last === null) return reply.error(NOT_AN_INTEGER)
-  const entry = engine.find(database, args.at(1))
+  const entry = findToRead(session, args.at(1))
   if (entry !== NONE && !isString(session, entry)) return
   const size = entry === NONE ? 0 : engine.valueSize(entry)
 
