@@ -12,10 +12,13 @@ import { ValueCache } from './cache/value-cache.ts'
 import { ColdReads, checkRecord, type ReadDone, RecordPlace } from './cold-reads.ts'
 import { DATABASES_KEY, type Databases } from './databases.ts'
 import {
+  CHANGED,
+  CREATED,
   type Engine,
   type EngineEvents,
   type EngineSettings,
   type EngineStats,
+  EXPIRED,
   GATE_FAILED,
   GATE_FULL,
   GATE_LOADING,
@@ -115,6 +118,8 @@ export class Bitcask implements Engine {
 
   private readonly readFuse: Fuse
   private readonly lock: Lock | null
+  /** State of RANDOMKEY's dice: asking the system for each throw would cost two microseconds. */
+  private dice: number
   private readonly cold: ColdReads
   private readonly undo = new UndoRing()
   /** Sequence of the newest delete or flush: what a miss depends on. */
@@ -151,6 +156,8 @@ export class Bitcask implements Engine {
     events: EngineEvents
     coldReads: number
     lock: Lock | null
+    /** [0, 1), asked once. */
+    random: () => number
   }) {
     this.keydir = parts.keydir
     this.segments = parts.segments
@@ -159,6 +166,7 @@ export class Bitcask implements Engine {
     this.logger = parts.logger
     this.readFuse = parts.readFuse
     this.lock = parts.lock
+    this.dice = Math.floor(parts.random() * 2 ** 32) | 1
     this.settings = parts.settings
     this.events = parts.events
     this.cache = new ValueCache(parts.settings.valueCacheBytes)
@@ -253,6 +261,13 @@ export class Bitcask implements Engine {
     return this.inHand(entry, into) || this.readNow(entry, into)
   }
 
+  keepValueOf(entry: number, into: Slice): boolean {
+    if (!this.valueOf(entry, into)) return false
+    const brought = this.broughtValue(entry, this.keydir.sequence(entry))
+    into.set(brought ?? into.copy(), 0, into.length)
+    return true
+  }
+
   // Cache, write buffer, values kept for a parked command: no disk.
   private inHand(entry: number, into: Slice): boolean {
     const { keydir } = this
@@ -276,13 +291,19 @@ export class Bitcask implements Engine {
       }
     }
     if (this.held.size > 0) {
-      const held = this.held.get(entry)
-      if (held !== undefined && held.sequence === sequence && held.value !== null) {
-        into.set(held.value, 0, held.value.length)
+      const held = this.broughtValue(entry, sequence)
+      if (held !== null) {
+        into.set(held, 0, held.length)
         return true
       }
     }
     return false
+  }
+
+  // What was read for a parked command, if it still is what the entry says. Such bytes never change.
+  private broughtValue(entry: number, sequence: number): Buffer | null {
+    const held = this.held.get(entry)
+    return held !== undefined && held.sequence === sequence ? held.value : null
   }
 
   // One synchronous read, if the fuse allows it: the page cache nearly always has what the value cache has not.
@@ -352,7 +373,10 @@ export class Bitcask implements Engine {
     const inHand = this.inHand(entry, value)
     if (!inHand && !this.readNow(entry, value)) return false
     // What was just read may not have been taken into the cache, and with several keys the next read or write may evict this one.
-    if (keep || !inHand) this.kept.set(entry, { sequence: this.keydir.sequence(entry), value: value.copy() })
+    if (keep || !inHand) {
+      const sequence = this.keydir.sequence(entry)
+      this.kept.set(entry, { sequence, value: this.broughtValue(entry, sequence) ?? value.copy() })
+    }
     return true
   }
 
@@ -393,7 +417,12 @@ export class Bitcask implements Engine {
 
   put(database: number, key: Slice, value: Slice, expiry: number): void {
     const physical = this.databases.physical[database] as number
-    this.write(this.keydir.find(physical, key), physical, key, value, expiry)
+    let entry = this.keydir.find(physical, key)
+    if (this.watching && entry !== NONE && this.isExpired(entry)) {
+      this.expire(entry) // nobody has noticed it yet, and it is to be told before the key is there again
+      entry = this.keydir.find(physical, key)
+    }
+    this.write(entry, physical, key, value, expiry)
   }
 
   overwrite(entry: number, value: Slice, expiry: number): void {
@@ -405,7 +434,8 @@ export class Bitcask implements Engine {
     const { log } = this
     const sequence = log.append(KIND_VALUE, TYPE_STRING, flags, database, key, value, expiry, this.now)
     const valueSize = value.end - value.start
-    if (entry === NONE) {
+    const isNew = entry === NONE
+    if (isNew) {
       entry = this.keydir.insert(database, key)
       this.undo.pushInsert(sequence, entry)
     } else {
@@ -423,7 +453,7 @@ export class Bitcask implements Engine {
     this.cache.put(entry, sequence, log.lastBytes, log.lastValueAt, log.lastValueAt + valueSize)
     this.dependsOn = sequence
     if (valueSize >= LARGE_VALUE_BYTES) this.checkStall()
-    if (this.watching) this.events.onChange(database, key)
+    if (this.watching) this.events.onChange(database, key, isNew ? CREATED : CHANGED)
   }
 
   // The entry is about to get a new place: its old one is dead, and remembered.
@@ -475,7 +505,7 @@ export class Bitcask implements Engine {
     this.cache.remove(entry)
     this.lastRemoval = sequence
     this.dependsOn = sequence
-    if (this.watching) this.events.onChange(database, key)
+    if (this.watching) this.events.onChange(database, key, (flags & FLAG_EXPIRED) !== 0 ? EXPIRED : CHANGED)
   }
 
   setExpiry(entry: number, expiry: number): void {
@@ -492,7 +522,7 @@ export class Bitcask implements Engine {
     keydir.setTouch(entry, sequence, log.active.slot, log.offset)
     log.active.liveBytes += this.touchLength(entry, expiry)
     this.dependsOn = sequence
-    if (this.watching) this.events.onChange(database, key)
+    if (this.watching) this.events.onChange(database, key, CHANGED)
   }
 
   begin(): void {
@@ -669,10 +699,20 @@ export class Bitcask implements Engine {
     if (keydir.count(physical) === 0) return NONE
     const good = (entry: number): boolean => keydir.database(entry) === physical && !this.isExpired(entry)
     for (let n = 0; n < RANDOM_TRIES; n++) {
-      const entry = Math.floor(Math.random() * keydir.capacity)
+      const entry = Math.floor(this.roll() * keydir.capacity)
       if (keydir.isLinked(entry) && good(entry)) return entry
     }
     return UNLUCKY
+  }
+
+  // Xorshift, [0, 1).
+  private roll(): number {
+    let x = this.dice
+    x ^= x << 13
+    x ^= x >>> 17
+    x ^= x << 5
+    this.dice = x
+    return (x >>> 0) / 2 ** 32
   }
 
   private isExpired(entry: number): boolean {
@@ -811,6 +851,15 @@ export class Bitcask implements Engine {
     const late =
       log.mode === 'everysec' && log.unsyncedSince !== 0 && this.clock.monotonic() - log.unsyncedSince > MAX_UNSYNCED_MS
     this.setGate(GATE_STALLED, !log.failed && (late || log.unreleasedBytes > MAX_UNRELEASED_BYTES || log.isCrowded))
+  }
+
+  /**
+   * The log needs another block. One turn may bring many values before flush() asks, so writes are parked from here on if they are too
+   * many. Only closes: an open gate lets parked commands run, and this is in the middle of one.
+   */
+  stallInTurn(): void {
+    const { log } = this
+    if (log.unreleasedBytes > MAX_UNRELEASED_BYTES || log.isCrowded) this.setGate(GATE_STALLED, true)
   }
 
   private scheduleSync(): void {

@@ -68,6 +68,8 @@ export interface LogEvents {
   /** The log went over to the next segment: another one is wanted, and `sealed` can be sealed. */
   onRotated(old: Segment): void
   onSynced(): void
+  /** An append needs another block: about each megabyte, so that whoever asks pays nothing for a small record. */
+  onBlock(): void
 }
 
 export class Log {
@@ -298,6 +300,7 @@ export class Log {
     if (block.length === 0) this.blocks.pop()
     const fresh = this.newBlock(length)
     this.blocks.push(fresh)
+    this.events.onBlock()
     return fresh
   }
 

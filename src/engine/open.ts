@@ -44,7 +44,7 @@ export interface EngineOptions extends CommonOptions {
   readonly storage: Storage
   readonly lock: Lock | null
   readonly background: Background
-  /** [0, 1): salts, store id, jitter. */
+  /** [0, 1): salts, store id, jitter, RANDOMKEY. */
   readonly random: () => number
 }
 
@@ -99,6 +99,7 @@ export function openOn(options: EngineOptions, events: EngineEvents, done: OpenD
     events,
     coldReads: options.coldReads,
     lock: options.lock,
+    random: options.random,
   })
   run(opening(store, options), (error) => {
     if (error !== null) {
@@ -165,6 +166,7 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
       onFailed: (error, what) => store.unwind(store.upkeep.failed(error, what)),
       onRotated: () => store.upkeep.rotated(),
       onSynced: () => store.checkStall(),
+      onBlock: () => store.stallInTurn(),
     },
   )
   log.next = next

@@ -323,6 +323,8 @@ export class Upkeep {
     const { log } = store
     // A sync may still be under way, and its failure would be told to nobody else.
     yield* wait<void>((done) => log.whenQuiet(() => done(null)))
+    // Before the syncs below: one that has failed must not be followed by another over the same pages.
+    this.stopIfFinal()
     yield* this.reserve.giveUp()
     const old = log.openSegments()
     for (const segment of old) {

@@ -18,7 +18,9 @@ export class FaultyStorage implements Storage {
   /** Every write so far that was made, wholly or in part. */
   readonly writes: { readonly name: string; readonly position: number; readonly length: number }[] = []
   private readonly inner: Storage
-  private readonly held: (() => void)[] = []
+  /** Files closed so far. */
+  readonly closes: string[] = []
+  private readonly held: { make(): void; fail(error: StorageError, short: boolean): void }[] = []
 
   constructor(directory: string) {
     this.inner = nodeStorage(directory)
@@ -38,15 +40,19 @@ export class FaultyStorage implements Storage {
     return this.held.length
   }
 
-  release(): void {
-    for (const go of this.held.splice(0)) go()
+  /** Held calls are made now, or fail. */
+  release(code: 'EIO' | 'ENOSPC' | null = null): void {
+    for (const { make, fail } of this.held.splice(0)) {
+      if (code === null) make()
+      else fail(storageError(code), false)
+    }
   }
 
   /** Makes the call, or fails it: always later, as real calls do. */
   judge(call: Call, name: string, make: () => void, fail: (error: StorageError, short: boolean) => void): void {
     const fault = this.ask(call, name)
     if (fault === null) make()
-    else if (fault === 'hold') this.held.push(make)
+    else if (fault === 'hold') this.held.push({ make, fail })
     else setImmediate(() => fail(storageError(fault), fault === 'short'))
   }
 
@@ -155,6 +161,7 @@ class FaultyFile implements StorageFile {
   }
 
   close(done: Parameters<StorageFile['close']>[0]): void {
+    this.storage.closes.push(this.name)
     this.inner.close(done)
   }
 

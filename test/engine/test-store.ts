@@ -7,7 +7,7 @@ import * as os from 'node:os'
 import * as path from 'node:path'
 import type { Logger } from '../../src/base/logger.ts'
 import { Slice, sliceOf } from '../../src/base/slice.ts'
-import { inlineBackground } from '../../src/engine/background.ts'
+import { type Background, inlineBackground } from '../../src/engine/background.ts'
 import type { Bitcask } from '../../src/engine/bitcask.ts'
 import { type EngineSettings, NONE } from '../../src/engine/engine.ts'
 import { nodeStorage } from '../../src/engine/node-storage.ts'
@@ -37,6 +37,9 @@ export interface TestOptions extends Partial<EngineSettings> {
   readonly onCorruption?: 'refuse' | 'serve'
   readonly synchronousIo?: boolean
   readonly reserveBytes?: number
+  readonly databases?: number
+  readonly background?: Background
+  readonly random?: () => number
 }
 
 export interface Kept {
@@ -139,15 +142,15 @@ export class TestStore {
           clock,
           logger,
           settings: chosen,
-          databases: 4,
+          databases: options.databases ?? 4,
           onCorruption,
           synchronousIo,
           coldReads: 2,
           reserveBytes,
           storage,
           lock: null,
-          background: inlineBackground(storage, clock),
-          random: Math.random,
+          background: options.background ?? inlineBackground(storage, clock),
+          random: options.random ?? Math.random,
         },
         {
           onReleased() {},
