@@ -15,6 +15,11 @@ export const NONE = -1
 /** There are keys, but chance has not met one: a small database among many keys of others. Look with `scan`. */
 export const UNLUCKY = -2
 
+/** What onChange tells. A key that is written over by another value has CHANGED; one that is removed too, unless its time ran out. */
+export const CHANGED = 0
+export const CREATED = 1
+export const EXPIRED = 2
+
 /** Gate bits: why commands of some kinds must not run now. Policy opens and closes them, dispatch does one AND. */
 export const GATE_LOADING = 1
 /** A write or sync of the log failed for good: read-only until restart. Command flag WRITE is refused with MISCONF. */
@@ -33,8 +38,8 @@ export interface EngineEvents {
   onFailed(first: number, message: string): void
   /** `gate` changed. */
   onGate(): void
-  /** A key's value, expiry or existence changed (also by expiring). Called only while `watching` is true. Physical database. */
-  onChange(database: number, key: Slice): void
+  /** A key's value, expiry or existence changed: CHANGED, CREATED or EXPIRED. Called only while `watching` is true. Physical database. */
+  onChange(database: number, key: Slice, change: number): void
 }
 
 export interface Engine {
@@ -48,7 +53,7 @@ export interface Engine {
   readonly gate: number
   /** For gates.ts: the message of a closed FAILED or FULL gate (without '-'), e.g. 'MISCONF ...'. */
   readonly gateMessage: string
-  /** Set by transactions while any key is watched, so that onChange is not called for nothing. */
+  /** Set while anybody wants to know of changes (WATCH, keyspace events, tracking), so that onChange is not called for nothing. */
   watching: boolean
 
   // --- reading. `database` is the logical number (SELECT). An entry is a small integer, valid until the next write.
@@ -63,6 +68,8 @@ export interface Engine {
   idleSeconds(entry: number): number
   /** True: the value's bytes are in `into` (memory, or a cheap read under the fuse). False: use `load`. */
   valueOf(entry: number, into: Slice): boolean
+  /** The same, and the bytes are the caller's to keep (not to change): those that were brought are shared, others are copied. */
+  keepValueOf(entry: number, into: Slice): boolean
   /** Reads the value as it is at this instant, whatever happens to the key afterwards. The slice is the caller's to keep. */
   load(entry: number, done: (error: Error | null, value: Slice | null) => void): void
   /**

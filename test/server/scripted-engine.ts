@@ -2,7 +2,15 @@
 // gates close and whether values are in memory. What the server does with that is what test/server proves.
 
 import { Slice } from '../../src/base/slice.ts'
-import { type Engine, type EngineEvents, GATE_STALLED, NONE } from '../../src/engine/engine.ts'
+import {
+  CHANGED,
+  CREATED,
+  type Engine,
+  type EngineEvents,
+  EXPIRED,
+  GATE_STALLED,
+  NONE,
+} from '../../src/engine/engine.ts'
 
 interface Item {
   database: number
@@ -83,7 +91,7 @@ export class ScriptedEngine {
     }
     const item = this.items[entry]!
     if (item.expiry !== 0 && item.expiry <= this.now) {
-      this.remove(entry)
+      this.remove(entry, EXPIRED)
       return NONE
     }
     if (item.sequence > this.dependsOn) this.dependsOn = item.sequence
@@ -155,7 +163,7 @@ export class ScriptedEngine {
       this.entries[database]!.set(name, this.items.length)
       this.items.push({ database, key: name, value: bytes, expiry, sequence })
     }
-    this.changed(database, name)
+    this.changed(database, name, old === undefined ? CREATED : CHANGED)
   }
 
   overwrite(entry: number, value: Slice, expiry: number): void {
@@ -166,12 +174,12 @@ export class ScriptedEngine {
     this.changed(item.database, item.key)
   }
 
-  remove(entry: number): void {
+  remove(entry: number, change = CHANGED): void {
     const item = this.items[entry]!
     this.items[entry] = undefined
     this.entries[item.database]!.delete(item.key)
     this.append()
-    this.changed(item.database, item.key)
+    this.changed(item.database, item.key, change)
   }
 
   setExpiry(entry: number, expiry: number): void {
@@ -249,7 +257,7 @@ export class ScriptedEngine {
     return this.appended
   }
 
-  private changed(database: number, key: string): void {
-    if (this.watching) this.events.onChange(this.physical(database), new Slice(Buffer.from(key, 'latin1')))
+  private changed(database: number, key: string, change = CHANGED): void {
+    if (this.watching) this.events.onChange(this.physical(database), new Slice(Buffer.from(key, 'latin1')), change)
   }
 }
