@@ -28,7 +28,8 @@ export function countOnes(bytes: Buffer, start: number, end: number): number {
   while (end - at >= SHORT_BYTES) {
     const length = Math.min(CHUNK_BYTES, end - at) & ~3
     bytes.copy(leftBytes, 0, at, at + length)
-    for (let i = 0; i < length >>> 2; i++) sum += onesOf(left[i]!)
+    const words = length >>> 2
+    for (let i = 0; i < words; i++) sum += onesOf(left[i]!)
     at += length
   }
   for (; at < end; at++) sum += ONES[bytes[at]!]!
@@ -42,10 +43,11 @@ export function firstOther(bytes: Buffer, start: number, end: number, byte: 0 | 
   while (end - at >= SHORT_BYTES) {
     const length = Math.min(CHUNK_BYTES, end - at) & ~3
     bytes.copy(leftBytes, 0, at, at + length)
+    const words = length >>> 2
     let i = 0
-    while (i < length >>> 2 && left[i] === word) i++
+    while (i < words && left[i] === word) i++
     at += i << 2
-    if (i < length >>> 2) break
+    if (i < words) break
   }
   while (at < end && bytes[at] === byte) at++
   return at
@@ -61,9 +63,9 @@ export function combine(how: Combination, target: Buffer, bytes: Buffer, start: 
     target.copy(leftBytes, 0, to, to + length)
     bytes.copy(rightBytes, 0, at, at + length)
     const words = (length + 3) >>> 2 // the last one may hold bytes of before, which are not copied back
-    if (how === 'AND') for (let i = 0; i < words; i++) left[i]! &= right[i]!
-    else if (how === 'OR') for (let i = 0; i < words; i++) left[i]! |= right[i]!
-    else for (let i = 0; i < words; i++) left[i]! ^= right[i]!
+    if (how === 'AND') for (let i = 0; i < words; i++) left[i]! &= right[i]
+    else if (how === 'OR') for (let i = 0; i < words; i++) left[i]! |= right[i]
+    else for (let i = 0; i < words; i++) left[i]! ^= right[i]
     leftBytes.copy(target, to, 0, length)
   }
 }
@@ -73,7 +75,8 @@ export function invert(target: Buffer): void {
   for (let at = 0; at < target.length; at += CHUNK_BYTES) {
     const length = Math.min(CHUNK_BYTES, target.length - at)
     target.copy(leftBytes, 0, at, at + length)
-    for (let i = 0; i < (length + 3) >>> 2; i++) left[i] = ~left[i]!
+    const words = (length + 3) >>> 2
+    for (let i = 0; i < words; i++) left[i] = ~left[i]!
     leftBytes.copy(target, at, 0, length)
   }
 }

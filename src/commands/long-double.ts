@@ -16,6 +16,8 @@ const TOP_EXPONENT = 16384
 /** Redis's own limit: strings of 5 KiB and more are no numbers. */
 const MAX_TEXT_BYTES = 5 * 1024 - 1
 const DECIMALS = 17
+/** The longest that formatLongDouble writes: a sign, 4933 digits, a point, 17 decimals. */
+export const MAX_FLOAT_LENGTH = 1 + 4933 + 1 + DECIMALS
 const TEN_TO_DECIMALS = 10n ** BigInt(DECIMALS)
 /** Beyond 10^±5000 every number is infinite or rounds to zero (the largest is about 10^4932, the smallest about 10^-4951). */
 const DECIMAL_HORIZON = 5000
@@ -32,7 +34,7 @@ export const MINUS_INFINITE = 'minus infinite'
 
 export type Float = LongDouble | typeof INFINITE | typeof MINUS_INFINITE
 
-const ZERO: LongDouble = { mantissa: 0n, exponent: 0 }
+export const ZERO: LongDouble = { mantissa: 0n, exponent: 0 }
 
 const DECIMAL = /^([+-]?)(\d*)(?:\.(\d*))?(?:e([+-]?\d+))?$/i
 const HEXADECIMAL = /^([+-]?)0x([\da-f]*)(?:\.([\da-f]*))?(?:p([+-]?\d+))?$/i

@@ -4,8 +4,8 @@
 // authentication and the gates, so nothing here does. A bad argument is a reply, an exception is our bug.
 // Slices are borrowed: they point into the client's input. The engine copies what it keeps.
 //
-// Commands that return an old value and then write (SET GET, GETDEL, GETEX) hand the value to the reply first: that fixes
-// which value it is. Commands that compute from one (INCR, APPEND, SETRANGE) have it in hand when they run: see `values`.
+// Commands that return an old value and then write (SET GET, GETSET, GETDEL, GETEX) hand the value to the reply first: that
+// fixes which value it is. Commands that compute from one (APPEND, SETRANGE) have it in hand when they run: see `values`.
 
 import { EVENT_GENERIC, EVENT_STRING } from '../base/event-classes.ts'
 import { Slice } from '../base/slice.ts'
@@ -16,11 +16,12 @@ import { ALL_KEYS, type Command, FAST, FIRST_KEY, GROWS, PAIRED_KEYS, READ, WRIT
 import { deadline } from './deadlines.ts'
 import { invalidExpireTime, NOT_AN_INTEGER, STRING_TOO_LONG, SYNTAX_ERROR, wrongArity } from './errors.ts'
 import { findToRead, notify } from './events.ts'
-import { add, formatInteger, type Integer, MAX_INTEGER_LENGTH, negate, parseInteger } from './numbers.ts'
+import { add, parseInteger } from './numbers.ts'
 import type { Session } from './session.ts'
 import { batchFits, isString, mayStore, replyWithRange, replyWithValue, stringFits, valueInHand } from './values.ts'
 import { isWord } from './words.ts'
 
+const EMPTY = Buffer.alloc(0)
 const RO_ACCESS = [['RO', 'access']] as const
 const RW_ACCESS_UPDATE = [['RW', 'access', 'update']] as const
 
@@ -59,6 +60,42 @@ export const stringCommands = [
     access: [['OW', 'insert']],
     run: setnx,
     summary: 'Stores a string only if the key does not exist.',
+    since: '1.0.0',
+    group: 'string',
+    complexity: 'O(1)',
+  },
+  {
+    name: 'SETEX',
+    arity: 4,
+    flags: WRITE | GROWS,
+    keys: FIRST_KEY,
+    access: [['OW', 'update']],
+    run: setex,
+    summary: 'Stores a string with a time to live in seconds.',
+    since: '2.0.0',
+    group: 'string',
+    complexity: 'O(1)',
+  },
+  {
+    name: 'PSETEX',
+    arity: 4,
+    flags: WRITE | GROWS,
+    keys: FIRST_KEY,
+    access: [['OW', 'update']],
+    run: psetex,
+    summary: 'Stores a string with a time to live in milliseconds.',
+    since: '2.6.0',
+    group: 'string',
+    complexity: 'O(1)',
+  },
+  {
+    name: 'GETSET',
+    arity: 3,
+    flags: WRITE | GROWS | FAST,
+    keys: FIRST_KEY,
+    access: RW_ACCESS_UPDATE,
+    run: getset,
+    summary: 'Stores a string, without a time to live, and returns the one that was there.',
     since: '1.0.0',
     group: 'string',
     complexity: 'O(1)',
@@ -127,58 +164,6 @@ export const stringCommands = [
     complexity: 'O(N) for N keys.',
   },
   {
-    name: 'INCR',
-    arity: 2,
-    flags: WRITE | GROWS | FAST,
-    keys: FIRST_KEY,
-    values: FIRST_KEY,
-    access: RW_ACCESS_UPDATE,
-    run: incr,
-    summary: 'Adds one to the integer a key holds; a missing key counts as 0.',
-    since: '1.0.0',
-    group: 'string',
-    complexity: 'O(1)',
-  },
-  {
-    name: 'DECR',
-    arity: 2,
-    flags: WRITE | GROWS | FAST,
-    keys: FIRST_KEY,
-    values: FIRST_KEY,
-    access: RW_ACCESS_UPDATE,
-    run: decr,
-    summary: 'Subtracts one from the integer a key holds; a missing key counts as 0.',
-    since: '1.0.0',
-    group: 'string',
-    complexity: 'O(1)',
-  },
-  {
-    name: 'INCRBY',
-    arity: 3,
-    flags: WRITE | GROWS | FAST,
-    keys: FIRST_KEY,
-    values: FIRST_KEY,
-    access: RW_ACCESS_UPDATE,
-    run: incrby,
-    summary: 'Adds an integer to the integer a key holds; a missing key counts as 0.',
-    since: '1.0.0',
-    group: 'string',
-    complexity: 'O(1)',
-  },
-  {
-    name: 'DECRBY',
-    arity: 3,
-    flags: WRITE | GROWS | FAST,
-    keys: FIRST_KEY,
-    values: FIRST_KEY,
-    access: RW_ACCESS_UPDATE,
-    run: decrby,
-    summary: 'Subtracts an integer from the integer a key holds; a missing key counts as 0.',
-    since: '1.0.0',
-    group: 'string',
-    complexity: 'O(1)',
-  },
-  {
     name: 'APPEND',
     arity: 3,
     flags: WRITE | GROWS | FAST,
@@ -228,6 +213,18 @@ export const stringCommands = [
     run: getrange,
     summary: 'Returns a part of a string; negative offsets count from its end.',
     since: '2.4.0',
+    group: 'string',
+    complexity: 'O(N) for N bytes returned.',
+  },
+  {
+    name: 'SUBSTR',
+    arity: 4,
+    flags: READ,
+    keys: FIRST_KEY,
+    access: RO_ACCESS,
+    run: getrange,
+    summary: 'GETRANGE by its old name.',
+    since: '1.0.0',
     group: 'string',
     complexity: 'O(N) for N bytes returned.',
   },
@@ -373,6 +370,41 @@ function setnx(session: Session, args: Args): void {
   reply.integer(1)
 }
 
+function setex(session: Session, args: Args): void {
+  setWithLifetime(session, args, SECONDS, 'SETEX')
+}
+
+function psetex(session: Session, args: Args): void {
+  setWithLifetime(session, args, MILLISECONDS, 'PSETEX')
+}
+
+const SECONDS: Options = { bits: EX, time: 2 }
+const MILLISECONDS: Options = { bits: PX, time: 2 }
+
+function setWithLifetime(session: Session, args: Args, options: Options, command: string): void {
+  const key = args.at(1)
+  const value = args.at(3)
+  const expiry = parseDeadline(session, args, options, command)
+  if (expiry < 0 || !mayStore(session, key, value.length)) return
+  session.engine.put(session.database, key, value, expiry)
+  notify(session, EVENT_STRING, 'set', key)
+  notify(session, EVENT_GENERIC, 'expire', key)
+  session.reply.ok()
+}
+
+function getset(session: Session, args: Args): void {
+  const { engine, reply, database } = session
+  const key = args.at(1)
+  const value = args.at(2)
+  if (!mayStore(session, key, value.length)) return
+  const entry = findToRead(session, key)
+  if (entry === NONE) reply.null()
+  else if (isString(session, entry)) replyWithValue(session, entry)
+  else return
+  engine.put(database, key, value, 0)
+  notify(session, EVENT_STRING, 'set', key)
+}
+
 function getdel(session: Session, args: Args): void {
   const { engine, reply } = session
   const key = args.at(1)
@@ -460,50 +492,6 @@ function putPairs(session: Session, args: Args): void {
   engine.end()
 }
 
-// --- integers
-
-const digits = new Slice(Buffer.alloc(MAX_INTEGER_LENGTH))
-
-function incr(session: Session, args: Args): void {
-  increment(session, args.at(1), 1)
-}
-
-function decr(session: Session, args: Args): void {
-  increment(session, args.at(1), -1)
-}
-
-function incrby(session: Session, args: Args): void {
-  const amount = parseInteger(args.at(2))
-  if (amount === null) session.reply.error(NOT_AN_INTEGER)
-  else increment(session, args.at(1), amount)
-}
-
-function decrby(session: Session, args: Args): void {
-  const amount = parseInteger(args.at(2))
-  if (amount === null) return session.reply.error(NOT_AN_INTEGER)
-  const opposite = negate(amount)
-  if (opposite === null) session.reply.error('ERR decrement would overflow')
-  else increment(session, args.at(1), opposite)
-}
-
-function increment(session: Session, key: Slice, amount: Integer): void {
-  const { engine, reply, database } = session
-  if (!mayStore(session, key, MAX_INTEGER_LENGTH)) return
-  const entry = engine.find(database, key)
-  if (entry !== NONE && !isString(session, entry)) return
-  const old = entry === NONE ? 0 : parseInteger(valueInHand(session, entry))
-  if (old === null) return reply.error(NOT_AN_INTEGER)
-  const sum = add(old, amount)
-  if (sum === null) return reply.error('ERR increment or decrement would overflow')
-
-  digits.end = formatInteger(sum, digits.bytes)
-  if (entry === NONE) engine.put(database, key, digits, 0)
-  else engine.overwrite(entry, digits, engine.expiryOf(entry))
-  notify(session, EVENT_STRING, 'incrby', key)
-  if (typeof sum === 'number') reply.integer(sum)
-  else reply.bigInteger(sum)
-}
-
 // --- parts of a string
 
 function append(session: Session, args: Args): void {
@@ -578,7 +566,7 @@ function getrange(session: Session, args: Args): void {
   const reversed = first < 0 && last < 0 && first > last
   const from = fromStart(Number(first), size)
   const to = Math.min(fromStart(Number(last), size), size - 1)
-  if (reversed || size === 0 || from > to) reply.bulk(digits.bytes, 0, 0)
+  if (reversed || size === 0 || from > to) reply.bulk(EMPTY, 0, 0)
   else replyWithRange(session, entry, from, to + 1)
 }
 

@@ -4,6 +4,7 @@
 import { clientCommands } from './clients.ts'
 import { CommandTable } from './command-table.ts'
 import { connectionCommands } from './connection.ts'
+import { counterCommands } from './counters.ts'
 import { expiryCommands } from './expiry.ts'
 import { introspectionCommands } from './introspection.ts'
 import { keyCommands } from './keys.ts'
@@ -16,6 +17,7 @@ export const commandTable = new CommandTable([
   connectionCommands,
   clientCommands,
   stringCommands,
+  counterCommands,
   keyCommands,
   expiryCommands,
   transactionCommands,

@@ -8,6 +8,7 @@ import { assert } from '../../src/base/assert.ts'
 import { Slice, sliceOf } from '../../src/base/slice.ts'
 import type { Command } from '../../src/commands/command.ts'
 import { CommandTable } from '../../src/commands/command-table.ts'
+import { counterCommands } from '../../src/commands/counters.ts'
 import { wrongArity } from '../../src/commands/errors.ts'
 import { expiryCommands } from '../../src/commands/expiry.ts'
 import { introspectionCommands } from '../../src/commands/introspection.ts'
@@ -22,6 +23,7 @@ import { ReplyWriter } from '../../src/resp/reply.ts'
 
 export const ownCommands = new CommandTable([
   stringCommands,
+  counterCommands,
   keyCommands,
   expiryCommands,
   serverAdminCommands,
@@ -92,6 +94,10 @@ export class FakeEngine {
     const { value } = this.item(entry)
     into.set(value, 0, value.length)
     return true
+  }
+
+  keepValueOf(entry: number, into: Slice): boolean {
+    return this.valueOf(entry, into)
   }
 
   load(entry: number, done: (error: Error | null, value: Slice | null) => void): void {
