@@ -116,8 +116,7 @@ export class Config {
 
   #obstacle(directive: Directive): string | null {
     if (directive.change === 'protected') return "can't set protected config"
-    if (directive.change === 'inert') return null
-    const heard = this.#listeners.some(({ directives }) => directives.has(directive))
+    const heard = !directive.hasEffect || this.#listeners.some(({ directives }) => directives.has(directive))
     return directive.change === 'live' && heard ? null : "can't set immutable config"
   }
 

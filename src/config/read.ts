@@ -4,6 +4,7 @@
 import { REDIS_VERSION } from '../base/version.ts'
 import { type Files, systemErrorText } from './files.ts'
 import { Refusal, splitWords, trim } from './grammar.ts'
+import { obsolete, refusedLines } from './inert.ts'
 import type { Origin, Settings } from './settings.ts'
 import { type Directive, find } from './table.ts'
 
@@ -44,11 +45,22 @@ export function readText(settings: Settings, source: Source, files: Files, depth
     }
 
     const directive = find(name)
-    if (directive === undefined) return failed(BAD_DIRECTIVE)
+    if (directive === undefined) {
+      if (obsolete.has(name.toLowerCase()) && values.length === 1) continue
+      const reason = values.length === 0 ? BAD_DIRECTIVE : refusedLine(name, values)
+      if (reason !== null) return failed(reason)
+      continue
+    }
     const refusal = settings.assign(directive, values, source.origin)
     if (refusal !== null) return failed(refusal.text)
   }
   return null
+}
+
+/** Why a line that is no directive is refused; null when it says only what is so. */
+function refusedLine(name: string, values: readonly string[]): string | null {
+  const judge = Object.hasOwn(refusedLines, name.toLowerCase()) ? refusedLines[name.toLowerCase()] : undefined
+  return judge === undefined ? BAD_DIRECTIVE : judge(values)
 }
 
 // A pattern that matches nothing is fine (conf.d/*.conf), a named file that is missing is not.

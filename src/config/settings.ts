@@ -54,12 +54,12 @@ export class Settings {
 
   parse(directive: Directive, words: readonly string[], loading: boolean): unknown {
     const { kind } = directive
-    const given = kind.arity === 'many' && words.length === 1 && words[0] !== '' ? splitBlanks(words[0]!) : words
+    const given = kind.arity === 'many' && words.length === 1 ? splitBlanks(words[0]!) : words
     return kind.parse(given, this.get(directive).value, loading)
   }
 }
 
+/** At each blank: two in a row have an empty word between them, as in Redis. */
 function splitBlanks(word: string): string[] {
-  const parts = word.split(' ').filter((part) => part !== '')
-  return parts.length === 0 ? [''] : parts
+  return word === '' ? [] : word.split(' ')
 }

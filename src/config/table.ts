@@ -9,7 +9,9 @@ export interface Directive {
   readonly name: string
   readonly kind: Kind<unknown>
   readonly default: string
-  readonly change: 'live' | 'start' | 'protected' | 'inert'
+  readonly change: 'live' | 'start' | 'protected'
+  /** Whether somebody must follow it (directives.ts) or nobody does (inert.ts). */
+  readonly hasEffect: boolean
   readonly secret: boolean
 }
 
@@ -23,12 +25,13 @@ export function find(name: string): Directive | undefined {
 function build(): Map<string, Directive> {
   const map = new Map<string, Directive>()
   for (const [name, row] of Object.entries(directives)) {
-    map.set(name, { name, ...row })
+    map.set(name, { name, ...row, hasEffect: true })
   }
   for (const group of inertGroups) {
     for (const [name, row] of Object.entries(group.rows)) {
-      const { kind, default: text } = row
-      const directive: Directive = { name, kind, default: text, change: 'inert', secret: /(pass|auth)$/.test(name) }
+      const { kind, default: text, change } = row
+      const secret = /(pass|masterauth)$/.test(name)
+      const directive: Directive = { name, kind, default: text, change, hasEffect: false, secret }
       for (const known of [name, ...row.aliases]) map.set(known, directive)
     }
   }

@@ -16,7 +16,7 @@ const cases: Record<Name, { good: [string, string][]; bad: string[] }> = {
       ['""', ''],
       ['fe80::1%eth0', 'fe80::1%eth0'],
     ],
-    bad: ['', 'a/b', Array(17).fill('::1').join(' ')],
+    bad: [Array(17).fill('::1').join(' ')],
   },
   port: {
     good: [
@@ -45,7 +45,7 @@ const cases: Record<Name, { good: [string, string][]; bad: string[] }> = {
       ['777', '777'],
       ['0', '0'],
     ],
-    bad: ['1000', '8', 'rwx', '-1'],
+    bad: ['1000', '8', 'rwx', '-1', '0x1'],
   },
   'protected-mode': {
     good: [
@@ -242,6 +242,49 @@ const cases: Record<Name, { good: [string, string][]; bad: string[] }> = {
     ],
     bad: ['1048575', '2gb'],
   },
+  'slowlog-log-slower-than': {
+    good: [
+      ['-1', '-1'],
+      ['9223372036854775807', '9223372036854775807'],
+    ],
+    bad: ['-2', '9223372036854775808', '10ms', '""', '01'],
+  },
+  'slowlog-max-len': { good: [['0', '0']], bad: ['-1', '1k'] },
+  'latency-monitor-threshold': { good: [['100', '100']], bad: ['-1'] },
+  'latency-tracking': {
+    good: [
+      ['no', 'no'],
+      ['Yes', 'yes'],
+    ],
+    bad: ['1'],
+  },
+  'latency-tracking-info-percentiles': {
+    good: [
+      ['0 99.99 100', '0 99.99 100'],
+      ['"50.5 1e1"', '50.5 10'],
+      ['33.33333333333', '33.333333'],
+      ['""', ''],
+    ],
+    bad: ['101', '-1', 'x', '"1  2"', 'nan', 'inf'],
+  },
+  'notify-keyspace-events': {
+    good: [
+      ['KEA', 'AKE'],
+      ['mnxE$', '$xnEm'],
+      ['g$lshzxetdK', 'AK'],
+      ['An', 'A'],
+      ['""', ''],
+    ],
+    bad: ['Q', 'K E', 'a'],
+  },
+  'tracking-table-max-keys': { good: [['0', '0']], bad: ['-1', '1mb'] },
+  'hll-sparse-max-bytes': {
+    good: [
+      ['0', '0'],
+      ['16kb', '16384'],
+    ],
+    bad: ['-1', '9223372036854775808', '1tb'],
+  },
   'client-query-buffer-limit': {
     good: [
       ['1mb', '1048576'],
@@ -254,7 +297,7 @@ const cases: Record<Name, { good: [string, string][]; bad: string[] }> = {
       ['slave 1 2 3', 'normal 0 0 0 slave 1 2 3 pubsub 33554432 8388608 60'],
       ['normal 1mb 1k 5 PubSub 0 0 0', 'normal 1048576 1000 5 slave 268435456 67108864 60 pubsub 0 0 0'],
     ],
-    bad: ['', 'normal 1 2', 'master 1 2 3', 'normal x 2 3', 'normal 1 2 x', 'normal 1 2 -1'],
+    bad: ['normal 1 2', 'master 1 2 3', 'normal x 2 3', 'normal 1 2 x', 'normal 1 2 -1'],
   },
 }
 
@@ -327,9 +370,16 @@ test('what would be dangerous to ignore is refused with a reason', () => {
     ['slaveof 10.0.0.1 6379', 'does not replicate'],
     ['aclfile /etc/users.acl', 'no ACL files'],
     ['syslog-enabled yes', 'syslog'],
-    ['rename-command FLUSHALL ""', 'Bad directive'],
-    ['user alice on >x ~* +@all', 'Bad directive'],
-    ['loadmodule x.so', 'Bad directive'],
+    ['rename-command FLUSHALL ""', 'does not rename commands'],
+    ['user alice on >x ~* +@all', 'one user, default'],
+    ['user default on >x ~* +@all', 'one user, default'],
+    ['user default off nopass ~* +@all', 'one user, default'],
+    ['loadmodule x.so', 'no modules'],
+    ['sentinel monitor mymaster 127.0.0.1 6379 2', 'no sentinel'],
+    ['supervised systemd', 'Type=exec'],
+    ['activedefrag yes', 'cannot be enabled'],
+    ['tls-replication yes', 'no TLS'],
+    ['min-replicas-to-write 1', 'no replica will ever be there'],
   ]) {
     expect(failureOf({ argv: ['c'], files: memoryFiles({ '/start/c': line! }) })).toContain(reason!)
   }

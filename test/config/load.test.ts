@@ -57,7 +57,7 @@ test('an empty variable counts as not set', () => {
 
 test('a variable is the whole value, a list is split at blanks, text is bytes', () => {
   const config = configOf({
-    env: { CASKY_REQUIREPASS: 'a "b\' \u00e9', CASKY_BIND: '1.1.1.1  ::1', CASKY_DIR: '/d\u00e9' },
+    env: { CASKY_REQUIREPASS: 'a "b\' \u00e9', CASKY_BIND: '1.1.1.1 ::1', CASKY_DIR: '/d\u00e9' },
   })
   expect(config.get('requirepass')).toBe('a "b\' \xc3\xa9')
   expect(config.get('bind')).toEqual(['1.1.1.1', '::1'])

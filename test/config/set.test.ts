@@ -80,7 +80,7 @@ test.each([
 test('several pairs at once, any case, lists in one word', () => {
   const config = listening()
   expect(
-    config.set(pairs(['TimeOut', '7', 'bind', '1.1.1.1  ::1', 'client-output-buffer-limit', 'slave 1mb 2mb 30'])),
+    config.set(pairs(['TimeOut', '7', 'bind', '1.1.1.1 ::1', 'client-output-buffer-limit', 'slave 1mb 2mb 30'])),
   ).toBe(null)
   expect(config.get('timeout')).toBe(7)
   expect(config.get('bind')).toEqual(['1.1.1.1', '::1'])
@@ -100,7 +100,7 @@ test('save points are replaced by CONFIG SET, not added to', () => {
 test('a directive with effect that nobody listens to is not accepted and ignored', () => {
   const config = configOf({})
   for (const [name, directive] of table) {
-    if (directive.change === 'live') {
+    if (directive.change === 'live' && directive.hasEffect) {
       expect(config.set([[name, config.match([name])[0]![1]]]), name).toContain("can't set immutable config")
     }
   }
