@@ -1,5 +1,6 @@
 // HELP of a container command: its subcommands with a line or two each, as an array of simple strings.
 
+import type { Slice } from '../base/slice.ts'
 import type { Session } from './session.ts'
 
 /** `lines`: a syntax line, then indented lines that explain it. HELP itself is added. */
@@ -10,4 +11,10 @@ export function replyWithHelp(session: Session, name: string, lines: readonly st
   for (const line of lines) reply.simple(line)
   reply.simple('HELP')
   reply.simple('    Prints this help.')
+}
+
+/** A subcommand with a number of arguments that only its handler can judge. */
+export function wrongSubcommandArity(container: string, subcommand: Slice): string {
+  const asked = subcommand.key().slice(0, 128)
+  return `ERR unknown subcommand or wrong number of arguments for '${asked}'. Try ${container} HELP.`
 }

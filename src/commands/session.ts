@@ -85,6 +85,50 @@ export interface ClientFilter {
   maxAgeSeconds?: number
 }
 
+/** A command that took long. */
+export interface SlowlogEntry {
+  readonly id: number
+  readonly second: number // unix time
+  readonly microseconds: number
+  readonly args: readonly Buffer[] // trimmed
+  readonly address: string
+  readonly name: string // of the client, latin1
+}
+
+export interface SlowlogPort {
+  readonly length: number
+  /** Newest first, at most `count`. */
+  entries(count: number): readonly SlowlogEntry[]
+  reset(): void
+}
+
+export interface LatencySample {
+  readonly second: number // unix time
+  ms: number // the worst of that second
+}
+
+export interface LatencySeries {
+  /** Oldest first. */
+  readonly samples: readonly LatencySample[]
+  readonly worstMs: number
+}
+
+export interface LatencyPort {
+  /** latency-monitor-threshold; 0: nothing is kept. */
+  readonly thresholdMs: number
+  readonly events: ReadonlyMap<string, LatencySeries>
+  /** Forgets these events, or all; returns how many there were. */
+  reset(names: readonly string[]): number
+}
+
+/** How long the calls of a command took. */
+export interface CommandLatency {
+  readonly command: Command
+  readonly calls: number
+  /** How many took at most so many microseconds, rising. */
+  readonly steps: readonly (readonly [microseconds: number, count: number])[]
+}
+
 /** What commands may ask of the server as a whole. */
 export interface ServerPort {
   readonly startedAt: number // unix ms
@@ -105,6 +149,10 @@ export interface ServerPort {
   configSet(pairs: [string, string][]): string | null
   configRewrite(): string | null
   resetStatistics(): void
+  readonly slowlog: SlowlogPort
+  readonly latency: LatencyPort
+  /** Of all commands and subcommands that were called; [] when latency-tracking is off from the start. */
+  commandLatencies(): CommandLatency[]
   /** INFO text of the asked sections (lower case; empty: default). */
   info(sections: string[]): string
   /** SHUTDOWN: stops accepting, commits, exits 0. `nosave` skips hint and image, never the commit. */

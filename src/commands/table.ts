@@ -8,8 +8,10 @@ import { counterCommands } from './counters.ts'
 import { expiryCommands } from './expiry.ts'
 import { introspectionCommands } from './introspection.ts'
 import { keyCommands } from './keys.ts'
+import { latencyCommands } from './latency.ts'
 import { mergeCommands } from './merge.ts'
 import { serverAdminCommands } from './server-admin.ts'
+import { slowlogCommands } from './slowlog.ts'
 import { stringCommands } from './strings.ts'
 import { transactionCommands } from './transactions.ts'
 
@@ -24,4 +26,6 @@ export const commandTable = new CommandTable([
   serverAdminCommands,
   mergeCommands,
   introspectionCommands,
+  slowlogCommands,
+  latencyCommands,
 ])

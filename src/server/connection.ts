@@ -97,6 +97,9 @@ export class Connection implements Session, Ticking {
   private replyPosition: number
   private replyStamp: number
   private replyModeBefore: string
+  // What the steps of a command took so far, and its arguments for SLOWLOG.
+  private steppedMs: number
+  private steppedArgs: readonly Buffer[]
 
   constructor(server: Server, id: number, adopted: Adopted, peer: Peer, authenticated: boolean) {
     const now = server.clock.now()
@@ -141,6 +144,8 @@ export class Connection implements Session, Ticking {
     this.replyPosition = 0
     this.replyStamp = 0
     this.replyModeBefore = 'on'
+    this.steppedMs = 0
+    this.steppedArgs = []
     this.authenticated = authenticated
   }
 
@@ -176,6 +181,7 @@ export class Connection implements Session, Ticking {
     const { decoder, output } = this
     const { dispatch, tick } = this.server
     let budget = TURN_COST
+    dispatch.beginBatch()
     while (this.blocked === 0) {
       if (budget <= 0) {
         if (tick.isLate) break
@@ -196,6 +202,7 @@ export class Connection implements Session, Ticking {
       budget -= decoder.args.count + ((this.reply.length - before) >> 10)
       if (output.pendingBytes > PAUSE_BYTES || output.openHoles > MAX_HOLES) this.blocked |= FULL
     }
+    dispatch.endBatch()
     this.isRunning = false
     tick.dirty(this)
     if (this.hasInput && this.blocked === 0) tick.again(this)
@@ -360,6 +367,7 @@ export class Connection implements Session, Ticking {
   private takeStep(): void {
     const { engine } = this
     engine.dependsOn = 0
+    const startedMs = this.server.clock.monotonic()
     let isDone = true
     try {
       isDone = this.step!()
@@ -367,12 +375,25 @@ export class Connection implements Session, Ticking {
       this.server.dispatch.failed(this, this.replyRow!, this.replyPosition, error)
     }
     if (engine.dependsOn > this.replyStamp) this.replyStamp = engine.dependsOn
+    this.steppedMs += this.server.clock.monotonic() - startedMs
     if (!isDone) {
       this.server.tick.again(this)
       return
     }
     this.step = null
     this.blocked &= ~STEPPING
+    this.server.dispatch.timedInSteps(this, this.replyRow!, this.steppedMs, this.steppedArgs)
+  }
+
+  /** A handler wants to work in steps. */
+  get isStepping(): boolean {
+    return (this.blocked & STEPPING) !== 0
+  }
+
+  /** What it took until now. */
+  stepped(ms: number, args: readonly Buffer[]): void {
+    this.steppedMs = ms
+    this.steppedArgs = args
   }
 
   private closeReply(): void {

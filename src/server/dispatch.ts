@@ -3,24 +3,40 @@
 //   unknown name, arity -> gates (one AND) -> run -> stamp, count
 //                            | hit: refuse, queue (MULTI), park (stall, values)
 //
+// Which calls are timed. SLOWLOG must know every command that is slow, and reading the clock around each of them costs a quick one a
+// tenth of its time. But a command can be slow by its own work only if that work does not follow from its arguments, or if there are
+// many of these: such calls are always timed, and so is the first of each packet (`beginBatch`), hence every command of a client that
+// waits for replies. What is left are quick commands inside a pipeline. One of them is slow only when something else is: a
+// collection of garbage, the disk under a cheap read. The clock is read once after the packet, and when the rest of it took
+// longer than anybody wants to know of, that is a `stall` for LATENCY, and for a second everything is timed. All of this is one
+// comparison for a call that is not timed, since `untimedArguments` is 0 whenever the next call has to be.
+//
 // An exception in a handler is our bug: it is logged with its stack, the client gets one internal error, and life goes on.
 
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Slice } from '../base/slice.ts'
-import { type Command, NO_MULTI } from '../commands/command.ts'
+import { type Command, FAST, NO_MULTI, SKIP_SLOWLOG } from '../commands/command.ts'
 import type { CommandTable } from '../commands/command-table.ts'
 import { wrongArity } from '../commands/errors.ts'
 import { type Engine, GATE_STALLED } from '../engine/engine.ts'
 import type { Args } from '../resp/args.ts'
 import type { Connection } from './connection.ts'
 import { GATE_MULTI, GATE_PREPARE, gatesOf, refusal } from './gates.ts'
+import type { LatencyMonitor } from './latency.ts'
 import { neededByTransaction, neededValues } from './parking.ts'
+import { type Slowlog, trimmed } from './slowlog.ts'
 import { Row, type Statistics } from './statistics.ts'
 
 /** Of a client's bytes in an error text, as in Redis. */
 const QUOTED_BYTES = 128
 const QUEUED_COMMAND_BYTES = 128 // what one costs beside its arguments
+/** A command with more arguments than that may be slow because of them. */
+const FEW_ARGUMENTS = 16
+/** How long everything is timed after a stall. */
+const VIGILANCE_MS = 1000
+/** Who wants to know of commands that are that fast wants to know of quick ones too: everything is timed. */
+const TIMED_BELOW_MS = 1
 
 export interface DispatchOptions {
   readonly table: CommandTable
@@ -28,6 +44,8 @@ export interface DispatchOptions {
   readonly statistics: Statistics
   readonly clock: Clock
   readonly logger: Logger
+  readonly slowlog: Slowlog
+  readonly latency: LatencyMonitor
   /** client-query-buffer-limit; a transaction's queue counts too. */
   readonly limits: { readonly maxQueryBytes: number }
 }
@@ -40,7 +58,17 @@ export class Dispatch {
   private readonly clock: Clock
   private readonly logger: Logger
   private readonly limits: { readonly maxQueryBytes: number }
+  private readonly slowlog: Slowlog
+  private readonly latency: LatencyMonitor
   private last: Row // the same command tends to come again
+  /** Calls with more arguments are timed, whoever they are; -1: all calls. */
+  private untimedArguments: number
+  private usualArguments: number // FEW_ARGUMENTS, or -1 while everything is timed
+  private vigilantUntilMs: number
+  private lookedAtMs: number // when the clock was read last
+  private slowMs: number // who takes longer is told to SLOWLOG or LATENCY
+  private tracksLatency: boolean // latency-tracking
+  private commandsAtBatch: number
 
   constructor(options: DispatchOptions) {
     this.table = options.table
@@ -48,6 +76,15 @@ export class Dispatch {
     this.statistics = options.statistics
     this.clock = options.clock
     this.logger = options.logger
+    this.slowlog = options.slowlog
+    this.latency = options.latency
+    this.untimedArguments = FEW_ARGUMENTS
+    this.usualArguments = FEW_ARGUMENTS
+    this.vigilantUntilMs = 0
+    this.lookedAtMs = 0
+    this.slowMs = 10
+    this.tracksLatency = true
+    this.commandsAtBatch = 0
     this.limits = options.limits
     const rows = new Map<Command, Row>()
     for (const command of options.table.byName.values()) {
@@ -91,6 +128,7 @@ export class Dispatch {
   /** A parked command's time has come, or it finds that it has not. */
   retry(connection: Connection, row: Row, args: Args, error: Error | null): void {
     const position = connection.output.begin()
+    this.untimedArguments = -1
     if (error !== null) {
       this.reject(connection, row, position, `ERR the value could not be read: ${error.message}`)
     } else if (this.admit(connection, row, args, position)) this.run(connection, row, args, position)
@@ -142,14 +180,74 @@ export class Dispatch {
 
   private measure(connection: Connection, row: Row, args: Args): void {
     row.calls++
-    const weight = row.timeWeight()
-    if (weight === 0) {
-      row.command.run(connection, args)
-      return
-    }
+    if ((row.calls & row.untimed) === 0 || args.count > this.untimedArguments) this.time(connection, row, args)
+    else row.command.run(connection, args)
+  }
+
+  private time(connection: Connection, row: Row, args: Args): void {
+    const isSample = row.untimed !== 0 && args.count <= this.untimedArguments
+    this.untimedArguments = this.usualArguments
     const startedMs = this.clock.monotonic()
     row.command.run(connection, args)
-    row.microseconds += (this.clock.monotonic() - startedMs) * 1000 * weight
+    this.lookedAtMs = this.clock.monotonic()
+    const ms = this.lookedAtMs - startedMs
+    if (connection.isStepping) connection.stepped(ms, trimmed(row.command.name, args))
+    else {
+      row.timed(ms, isSample, this.tracksLatency)
+      if (ms >= this.slowMs) this.slow(connection, row, ms, trimmed(row.command.name, args))
+    }
+  }
+
+  /** A command that worked in steps has done the last: `ms` all together. */
+  timedInSteps(connection: Connection, row: Row, ms: number, args: readonly Buffer[]): void {
+    row.timed(ms, false, this.tracksLatency)
+    if (ms >= this.slowMs) this.slow(connection, row, ms, args)
+  }
+
+  private slow(connection: Connection, row: Row, ms: number, args: readonly Buffer[]): void {
+    const { flags } = row.command
+    const microseconds = Math.floor(ms * 1000)
+    const now = this.clock.now()
+    // EXEC is not slow, what it runs is (SKIP_SLOWLOG).
+    const { thresholdMicroseconds } = this.slowlog
+    if (thresholdMicroseconds >= 0 && microseconds >= thresholdMicroseconds && (flags & SKIP_SLOWLOG) === 0) {
+      const { name, peer } = connection
+      this.slowlog.add({ second: Math.floor(now / 1000), microseconds, args, address: peer.address, name })
+    }
+    this.latency.note((flags & FAST) !== 0 ? 'fast-command' : 'command', ms, now)
+  }
+
+  /** A packet is going to be run: its first command is timed. */
+  beginBatch(): void {
+    this.untimedArguments = -1
+    this.commandsAtBatch = this.statistics.commands
+  }
+
+  /** It has been run, or interrupted. */
+  endBatch(): void {
+    this.untimedArguments = this.usualArguments
+    if (this.statistics.commands - this.commandsAtBatch < 2) return
+    const now = this.clock.monotonic()
+    const ms = now - this.lookedAtMs
+    if (ms >= this.slowMs && this.usualArguments >= 0) {
+      this.latency.note('stall', ms, this.clock.now())
+      this.vigilantUntilMs = now + VIGILANCE_MS
+      this.usualArguments = -1
+    } else if (this.usualArguments < 0 && this.vigilantUntilMs > 0 && now > this.vigilantUntilMs) this.observe()
+  }
+
+  /** slowlog-log-slower-than, latency-monitor-threshold or latency-tracking have changed. */
+  observe(tracksLatency = this.tracksLatency): void {
+    this.tracksLatency = tracksLatency
+    const { thresholdMicroseconds } = this.slowlog
+    const { thresholdMs } = this.latency
+    this.slowMs = Math.min(
+      thresholdMicroseconds < 0 ? Number.POSITIVE_INFINITY : thresholdMicroseconds / 1000,
+      thresholdMs === 0 ? Number.POSITIVE_INFINITY : thresholdMs,
+    )
+    // Below that, a quick command is slow just by being there.
+    this.usualArguments = this.slowMs < TIMED_BELOW_MS ? -1 : FEW_ARGUMENTS
+    this.vigilantUntilMs = 0
   }
 
   /** A gate is closed. True: run it all the same. False: it was answered, queued or parked. */

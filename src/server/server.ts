@@ -14,7 +14,7 @@ import type { Logger } from '../base/logger.ts'
 import type { Slice } from '../base/slice.ts'
 import type { Command } from '../commands/command.ts'
 import type { CommandTable } from '../commands/command-table.ts'
-import type { ClientFilter, ServerPort, Session } from '../commands/session.ts'
+import type { ClientFilter, CommandLatency, ServerPort, Session } from '../commands/session.ts'
 import type { Config } from '../config/config.ts'
 import type { Engine, EngineEvents } from '../engine/engine.ts'
 import { GATE_STALLED } from '../engine/engine.ts'
@@ -25,8 +25,10 @@ import { BufferPool } from './buffer-pool.ts'
 import { Connection, type Peer } from './connection.ts'
 import { Dispatch } from './dispatch.ts'
 import { gatherFacts } from './facts.ts'
+import { LatencyMonitor } from './latency.ts'
 import { Passwords } from './passwords.ts'
 import { DENIED, isLocal } from './protected-mode.ts'
+import { Slowlog } from './slowlog.ts'
 import { Statistics } from './statistics.ts'
 import { Tick } from './tick.ts'
 import { Watch } from './watch.ts'
@@ -74,6 +76,8 @@ export class Server implements ServerPort {
   readonly runId: string
   readonly databases: number
   readonly statistics: Statistics
+  readonly slowlog: Slowlog
+  readonly latency: LatencyMonitor
   readonly buffers: BufferPool
   readonly decoderLimits: DecoderLimits
   /** Connections whose write waits for a stalled store. */
@@ -110,6 +114,8 @@ export class Server implements ServerPort {
     this.runId = randomBytes(20).toString('hex')
     this.databases = config.get('databases')
     this.statistics = new Statistics()
+    this.slowlog = new Slowlog()
+    this.latency = new LatencyMonitor()
     this.buffers = new BufferPool()
     this.decoderLimits = { maxBulkBytes: 0, maxQueryBytes: 0 }
     this.stalled = new Set()
@@ -146,11 +152,21 @@ export class Server implements ServerPort {
 
   /** The engine is there, though it may still be loading: from now on clients can be served. */
   serve(engine: Engine): void {
-    const { clock, logger, statistics, table } = this
+    const { clock, latency, logger, slowlog, statistics, table } = this
     this.engine = engine
     this.tick = new Tick(clock, engine)
     this.watching = new Watch(engine, this.databases)
-    this.dispatch = new Dispatch({ table, engine, statistics, clock, logger, limits: this.decoderLimits })
+    this.dispatch = new Dispatch({
+      table,
+      engine,
+      statistics,
+      clock,
+      logger,
+      slowlog,
+      latency,
+      limits: this.decoderLimits,
+    })
+    this.followObservation()
     this.cron()
   }
 
@@ -319,6 +335,14 @@ export class Server implements ServerPort {
     for (const row of this.dispatch.rows.values()) row.reset()
   }
 
+  commandLatencies(): CommandLatency[] {
+    const found: CommandLatency[] = []
+    for (const { command, latencies } of this.dispatch.rows.values()) {
+      if (latencies !== null) found.push({ command, calls: latencies.total, steps: latencies.steps() })
+    }
+    return found
+  }
+
   info(sections: string[]): string {
     return renderInfo(sections, gatherFacts(this))
   }
@@ -371,7 +395,7 @@ export class Server implements ServerPort {
     })
     follow(['proto-max-bulk-len', 'client-query-buffer-limit'], () => {
       this.decoderLimits.maxBulkBytes = config.get('proto-max-bulk-len')
-      this.decoderLimits.maxQueryBytes = config.get('client-query-buffer-limit')
+      this.decoderLimits.maxQueryBytes = Number(config.get('client-query-buffer-limit'))
     })
     follow(['client-output-buffer-limit'], () => {
       this.outputLimit = config.get('client-output-buffer-limit').normal
@@ -379,6 +403,26 @@ export class Server implements ServerPort {
     follow(['maxclients'], () => {
       this.maxClients = this.affordableClients(config.get('maxclients'))
     })
+  }
+
+  /** What is measured. Only now, since dispatch has to know. */
+  private followObservation(): void {
+    const { config, dispatch, latency, slowlog } = this
+    const names = [
+      'slowlog-log-slower-than',
+      'slowlog-max-len',
+      'latency-monitor-threshold',
+      'latency-tracking',
+    ] as const
+    const apply = (): null => {
+      slowlog.thresholdMicroseconds = Number(config.get('slowlog-log-slower-than'))
+      slowlog.maxLength = Number(config.get('slowlog-max-len'))
+      latency.thresholdMs = Number(config.get('latency-monitor-threshold'))
+      dispatch.observe(config.get('latency-tracking'))
+      return null
+    }
+    apply()
+    config.onChange(names, apply)
   }
 
   private affordableClients(wanted: number): number {

@@ -1,11 +1,14 @@
 // What the server counts for INFO, and how.
 //
-// Calls, failures and rejections of each command are exact. Its time is measured for the first CALLS_TIMED calls and from then on
-// for every SAMPLE-th, which stands for the others: reading the clock twice costs 80 ns, as much as a fast command. So `usec` of a
-// command that is called often is an estimate without bias, of one called rarely it is exact.
+// Calls, failures and rejections of each command are exact. Reading the clock twice costs as much as a fast command, so not
+// every call is timed (dispatch.ts decides which): always timed are the first CALLS_TIMED calls of a command, the first command of each
+// packet, whatever has many arguments, and every command whose work does not follow from its arguments alone. Of the others, the
+// inner ones of a pipeline, every SAMPLE-th is timed and stands for those that were not. So the time of a client that waits for
+// each reply is exact, and that of a pipeline of quick commands is an estimate without bias.
 
 import type { Command } from '../commands/command.ts'
 import { maskOf } from './gates.ts'
+import { Histogram } from './histogram.ts'
 
 const CALLS_TIMED = 64
 const SAMPLE = 16
@@ -18,31 +21,73 @@ export class Row {
   readonly mask: number
   readonly isExec: boolean
   calls: number
-  microseconds: number
+  /** Calls whose number has none of these bits are timed: 0 all, SAMPLE - 1 some. */
+  untimed: number
   failed: number
   rejected: number
+  private readonly isQuick: boolean
+  private exactMs: number
+  private exactCalls: number
+  private sampledMs: number
+  private sampledCalls: number
+  private histogram: Histogram | null
 
   constructor(command: Command) {
     this.command = command
     this.mask = maskOf(command)
     this.isExec = command.name === 'EXEC'
     this.calls = 0
-    this.microseconds = 0
+    this.untimed = 0
     this.failed = 0
     this.rejected = 0
+    this.isQuick = command.complexity === 'O(1)' || command.complexity === 'O(N) for N keys.'
+    this.exactMs = 0
+    this.exactCalls = 0
+    this.sampledMs = 0
+    this.sampledCalls = 0
+    this.histogram = null
   }
 
-  /** How many calls the time of the present one stands for, 0: it is not measured. */
-  timeWeight(): number {
-    if (this.calls <= CALLS_TIMED) return 1
-    return this.calls % SAMPLE === 0 ? SAMPLE : 0
+  /** A call took that long. `isSample`: it stands for others that were not timed. */
+  timed(ms: number, isSample: boolean, inHistogram: boolean): void {
+    if (isSample) {
+      this.sampledMs += ms
+      this.sampledCalls++
+    } else {
+      this.exactMs += ms
+      this.exactCalls++
+    }
+    if (inHistogram) {
+      this.histogram ??= new Histogram()
+      this.histogram.record(ms, isSample ? SAMPLE : 1)
+    }
+    if (this.isQuick && this.calls >= CALLS_TIMED) this.untimed = SAMPLE - 1
+  }
+
+  /** Of all calls together. */
+  get microseconds(): number {
+    const others = this.calls - this.exactCalls
+    if (others <= 0) return this.exactMs * 1000
+    const mean =
+      this.sampledCalls > 0 ? this.sampledMs / this.sampledCalls : this.exactMs / Math.max(1, this.exactCalls)
+    return (this.exactMs + mean * others) * 1000
+  }
+
+  /** null: nothing was timed since the last reset. */
+  get latencies(): Histogram | null {
+    return this.histogram
   }
 
   reset(): void {
     this.calls = 0
-    this.microseconds = 0
+    this.untimed = 0
     this.failed = 0
     this.rejected = 0
+    this.exactMs = 0
+    this.exactCalls = 0
+    this.sampledMs = 0
+    this.sampledCalls = 0
+    this.histogram = null
   }
 }
 
