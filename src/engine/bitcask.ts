@@ -101,6 +101,8 @@ export class Bitcask implements Engine {
   gate = GATE_LOADING
   gateMessage = ''
   watching = false
+  readsCount = true
+  expiresInBackground = true
   readonly settings: EngineSettings
 
   keydir: Keydir
@@ -256,8 +258,12 @@ export class Bitcask implements Engine {
     return (Math.floor(this.now / 1000) - this.keydir.accessClock(entry)) & 0xffffff
   }
 
+  setIdle(entry: number, seconds: number): void {
+    this.keydir.setAccessClock(entry, (Math.floor(this.now / 1000) - seconds) & 0xffffff)
+  }
+
   valueOf(entry: number, into: Slice): boolean {
-    this.keydir.setAccessClock(entry, Math.floor(this.now / 1000) & 0xffffff)
+    if (this.readsCount) this.keydir.setAccessClock(entry, Math.floor(this.now / 1000) & 0xffffff)
     return this.inHand(entry, into) || this.readNow(entry, into)
   }
 
@@ -557,7 +563,7 @@ export class Bitcask implements Engine {
     const { keydir, clock } = this
     this.now = clock.now()
     let more = false
-    if ((this.gate & (GATE_LOADING | GATE_FAILED | GATE_FULL | GATE_STALLED)) === 0) {
+    if (this.expiresInBackground && (this.gate & (GATE_LOADING | GATE_FAILED | GATE_FULL | GATE_STALLED)) === 0) {
       const until = clock.monotonic() + EXPIRE_SLICE_MS
       for (let n = 1; ; n++) {
         const entry = keydir.soonestExpiry()
@@ -876,6 +882,17 @@ export class Bitcask implements Engine {
     this.upkeep.seal(done)
   }
 
+  whenSynced(done: (error: Error | null) => void): void {
+    this.log.whenSynced(this.log.appended, done)
+  }
+
+  forgetValues(): void {
+    const { capacity } = this.cache.stats()
+    this.cache.resize(0)
+    while (this.cache.trim()) {}
+    this.cache.resize(capacity)
+  }
+
   configure(change: Partial<EngineSettings>): void {
     Object.assign(this.settings, change)
     if (change.valueCacheBytes !== undefined) {
@@ -936,12 +953,12 @@ export class Bitcask implements Engine {
     }
   }
 
-  close(done: (error: Error | null) => void): void {
+  close(done: (error: Error | null) => void, isQuick = false): void {
     if (this.closing || this.loading.active) return done(new Error('not open'))
     this.closing = true
     this.expiryTimer?.cancel()
     this.syncTimer?.cancel()
-    this.upkeep.close((error) => {
+    this.upkeep.close(isQuick, (error) => {
       this.lock?.release()
       done(error)
     })

@@ -66,6 +66,10 @@ export interface Engine {
   keyOf(entry: number, into: Slice): Slice
   /** Seconds since last access, for OBJECT IDLETIME and eviction. */
   idleSeconds(entry: number): number
+  /** As if last accessed so many seconds ago (at most 2^24 - 2); 0: now. */
+  setIdle(entry: number, seconds: number): void
+  /** False while a client is served whose reads shall not count as access: `valueOf` then leaves the time of last access alone. */
+  readsCount: boolean
   /** True: the value's bytes are in `into` (memory, or a cheap read under the fuse). False: use `load`. */
   valueOf(entry: number, into: Slice): boolean
   /** The same, and the bytes are the caller's to keep (not to change): those that were brought are shared, others are copied. */
@@ -109,7 +113,14 @@ export interface Engine {
   /** Some key's entry, NONE in an empty database, or UNLUCKY. */
   randomEntry(database: number): number
 
+  /** False: keys whose time has run out are removed when somebody asks for them, not in the background (DEBUG SET-ACTIVE-EXPIRE). */
+  expiresInBackground: boolean
+  /** Forgets all values in memory, so that they are read from disk again. Keys stay. */
+  forgetValues(): void
+
   // --- durability and upkeep
+  /** Calls back when everything appended so far is durable, also across a power cut, or with the error that prevents it. Makes it so. */
+  whenSynced(done: (error: Error | null) => void): void
   /** Once a tick, after commands ran: writes what was appended. Replies up to `released` may then leave. */
   flush(): void
   /** SAVE: seals the active segment, syncs everything, makes its hint. */
@@ -119,8 +130,11 @@ export interface Engine {
   configure(change: Partial<EngineSettings>): void
   readonly merge: MergeControl
   stats(): EngineStats
-  /** Commits, syncs, writes hint and keydir image, gives up the lock. Replies must have left before. */
-  close(done: (error: Error | null) => void): void
+  /**
+   * Commits, syncs, writes hint and keydir image, gives up the lock. Replies must have left before. `isQuick` leaves out hint and
+   * image, which only make the next start faster.
+   */
+  close(done: (error: Error | null) => void, isQuick?: boolean): void
 }
 
 export interface EngineSettings {

@@ -389,13 +389,14 @@ export class Upkeep {
 
   // --- closing
 
-  close(done: (error: Error | null) => void): void {
+  /** `isQuick`: without hints and image. */
+  close(isQuick: boolean, done: (error: Error | null) => void): void {
     const { store } = this
     // A merge that is moving entries commits first: the image must not name segments that no manifest lists.
     this.merger.close(() => {
       if (!store.log.failed) store.log.flush()
       this.catalog.enqueue(
-        () => this.closing(),
+        () => this.closing(isQuick),
         (error) => {
           this.closed = true
           this.background.close(() => store.log.whenQuiet(() => store.segments.closeAll(() => done(error))))
@@ -404,7 +405,7 @@ export class Upkeep {
     })
   }
 
-  private *closing(): Task<void> {
+  private *closing(isQuick: boolean): Task<void> {
     const { store } = this
     const { log } = store
     this.catalog.end()
@@ -419,6 +420,7 @@ export class Upkeep {
     }
     yield* this.catalog.commit()
     for (const segment of open) if (!segment.listed) store.segments.retire(segment)
+    if (isQuick) return
     for (const segment of open) {
       if (!segment.listed || segment.hinted || segment.sizeBytes > CLOSING_HINT_BYTES) continue
       try {
