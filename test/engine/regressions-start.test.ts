@@ -1,0 +1,320 @@
+// What a review with fresh eyes found in stopping and starting, each as the story that shows it and named after what broke.
+
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { Slice } from '../../src/base/slice.ts'
+import { dataName, hintName, IMAGE, MANIFEST, QUARANTINE } from '../../src/engine/filename.ts'
+import { Recovery } from '../../src/engine/recovery.ts'
+import { SEGMENT_HEADER_BYTES } from '../../src/engine/segment-header.ts'
+import { flip, namesIn, newestOf } from './damage.ts'
+import { FaultyStorage } from './faulty-storage.ts'
+import { dataPath, manifestOf } from './files.ts'
+import { ManualClock } from './manual-clock.ts'
+import { restart } from './starts.ts'
+import { cleanUp, copyOf, freshDirectory, removeFiles, type TestOptions, TestStore, turn } from './test-store.ts'
+
+afterEach(() => {
+  vi.restoreAllMocks()
+  cleanUp()
+})
+
+async function watched(options: TestOptions = {}): Promise<{ store: TestStore; storage: FaultyStorage }> {
+  const directory = freshDirectory()
+  const storage = new FaultyStorage(directory)
+  const store = await TestStore.open(directory, { ...options, storage })
+  return { store, storage }
+}
+
+async function refusal(directory: string): Promise<{ code?: string; name: string; message: string }> {
+  try {
+    await (await TestStore.open(directory)).close()
+  } catch (error) {
+    return error as Error
+  }
+  return expect.fail('it started')
+}
+
+function keys(store: TestStore): string[] {
+  const names: string[] = []
+  store.engine.scan(0, 0, 1_000_000, (entry) => names.push(store.engine.keyOf(entry, new Slice()).key()))
+  return names.sort()
+}
+
+describe('a clean stop while a finished merge moves its entries', () => {
+  const KEYS = 9000
+
+  test('commits the merge first: every key is there, by image and without', async () => {
+    const { store, storage } = await watched()
+    for (let i = 0; i < KEYS; i++) store.put(`k${i}`, `v${i}`)
+    for (let i = 0; i < KEYS; i += 3) store.put(`k${i}`, `w${i}`)
+    await store.tick()
+    await store.seal()
+    const merging = store.merge().catch(() => 0)
+    // Some entries lie in an output, which no manifest lists.
+    await store.until(() => [...store.engine.segments.all()].some((each) => !each.listed && each.liveBytes > 0))
+    await store.close()
+    const calls = storage.calls.length
+    await merging
+    await turn()
+    // The lock is gone: nothing may touch the files now.
+    expect(storage.calls.slice(calls)).toEqual([])
+    for (const by of ['image', 'data']) {
+      const directory = copyOf(store.directory)
+      expect(namesIn(directory)).toContain(IMAGE)
+      if (by === 'data') for (const ending of ['.image', '.hint']) removeFiles(directory, ending)
+      const again = await TestStore.open(directory)
+      for (let i = 0; i < KEYS; i++) expect(await again.get(`k${i}`)).toBe(`${i % 3 === 0 ? 'w' : 'v'}${i}`)
+      await again.close()
+    }
+  })
+})
+
+describe('proven records at the end of an open segment that is not the last', () => {
+  /** A segment that was rotated away and synced but is not sealed in any manifest; its last record is the newest of k. */
+  async function rotatedAway(): Promise<{ directory: string; offset: number; file: string }> {
+    const { store, storage } = await watched({ segmentSizeBytes: 4000 })
+    storage.rule = (call, name) => (call === 'open' && name.startsWith(MANIFEST) ? 'ENOSPC' : null)
+    store.put('k', 'old')
+    while (store.engine.log.active.sizeBytes < 3000) store.put('fill', 'x'.repeat(100))
+    store.put('k', 'new')
+    await store.tick()
+    const { number } = store.engine.log.active
+    store.put('larger than what is left', 'y'.repeat(2000))
+    await store.tick()
+    expect(store.engine.log.active.number).not.toBe(number)
+    // Twice: an anchor claims the sync before it.
+    for (let i = 0; i < 2; i++) {
+      store.put('other', `${i}`)
+      await store.tick()
+      store.clock.advance(1000)
+      await store.until(() => store.engine.log.synced === store.engine.appended)
+    }
+    store.put('other', 'last')
+    await store.tick()
+    const directory = copyOf(store.directory)
+    await store.abandon()
+    expect(manifestOf(directory).segments.find((each) => each.number === number)!.sealed).toBe(false)
+    const { offset, segment } = newestOf(directory, 'k')
+    expect(segment).toBe(number)
+    return { directory, offset, file: dataPath(directory, segment) }
+  }
+
+  test.each([
+    'cut',
+    'damaged',
+  ])('%s: the start is refused, the older value is not served as the newest', async (how) => {
+    const { directory, offset, file } = await rotatedAway()
+    if (how === 'cut') fs.truncateSync(file, offset)
+    else for (const at of [5, 30]) flip(file, offset + at)
+    const { code, message } = await refusal(directory)
+    expect([code, message]).toEqual(['EDAMAGED', expect.stringContaining(path.basename(file))])
+  })
+})
+
+test('fewer databases, a merge, and more again: the keys of the hidden ones are there', async () => {
+  let store = await TestStore.open(freshDirectory())
+  for (let i = 0; i < 50; i++) {
+    store.put(`k${i}`, `v${i}`, 0, 3)
+    store.put(`z${i}`, 'old')
+  }
+  // One that has its first id no more is hidden in another way.
+  store.put('swapped', 'v', 0, 2)
+  store.engine.swapDatabases(1, 2)
+  store = await restart(store, 'data', { databases: 1 })
+  for (let i = 0; i < 50; i++) store.put(`z${i}`, 'new')
+  expect(await store.merge()).toBeGreaterThan(0)
+  store = await restart(store, 'image')
+  expect([1, 2, 3].map((database) => store.engine.keyCount(database))).toEqual([1, 0, 50])
+  for (let i = 0; i < 50; i++) expect(await store.get(`k${i}`, 3)).toBe(`v${i}`)
+  expect(await store.get('swapped', 1)).toBe('v')
+  await store.close()
+})
+
+test('touches without end of few keys cost recovery no memory each', async () => {
+  class Restless extends ManualClock {
+    onSoon: () => void = () => {}
+    // Each look at the clock finds a slice's time over, so that recovery gives way as often as it can.
+    private looks = 0
+    override monotonic(): number {
+      return super.monotonic() + 100 * this.looks++
+    }
+    override soon(run: () => void): void {
+      this.onSoon()
+      super.soon(run)
+    }
+  }
+  let store = await TestStore.open(freshDirectory())
+  for (let i = 0; i < 10; i++) store.put(`k${i}`, 'v')
+  for (let i = 0; i < 20_000; i++) store.setExpiry(`k${i % 10}`, store.clock.now() + 1e7 + i)
+  await store.tick()
+  const load = vi.spyOn(Recovery.prototype, 'load')
+  const clock = new Restless()
+  let most = 0
+  let looks = 0
+  clock.onSoon = (): void => {
+    const { touches } = load.mock.contexts[0] as unknown as { touches: Map<number, unknown> }
+    looks++
+    most = Math.max(most, touches.size)
+  }
+  store = await store.killed({ clock })
+  expect(looks).toBeGreaterThan(50)
+  expect(most).toBeLessThanOrEqual(10)
+  for (let i = 0; i < 10; i++) expect(store.expiryOf(`k${i}`)).toBe(clock.originMs + 1e7 + 19_990 + i)
+  await store.close()
+})
+
+describe('one bad block at the proven position', () => {
+  /** a: synced. b: appended while that sync ran. c: behind the anchor that claims it. `proven`: where b begins. */
+  async function syncedWhileWriting(): Promise<{ directory: string; file: string; proven: number }> {
+    const { store, storage } = await watched()
+    const fill = async (name: string): Promise<void> => {
+      for (let i = 10; i < 30; i++) store.put(`${name}${i}`, 'v'.repeat(60))
+      await store.tick()
+    }
+    await fill('a')
+    storage.rule = (call, name) => (call === 'sync' && name.endsWith('.data') ? 'hold' : null)
+    store.engine.log.sync()
+    const proven = store.engine.log.active.flushedBytes
+    await fill('b')
+    storage.heal()
+    storage.release()
+    await store.until(() => store.engine.log.synced > 0)
+    await fill('c')
+    const directory = copyOf(store.directory)
+    const file = dataPath(directory, store.engine.log.active.number)
+    await store.close()
+    return { directory, file, proven }
+  }
+
+  function zero(file: string, from: number, to: number): void {
+    const bytes = fs.readFileSync(file)
+    bytes.fill(0, from, to)
+    fs.writeFileSync(file, bytes)
+  }
+
+  test('across it: refused as damage, and `serve` starts with what lies before', async () => {
+    const { directory, file, proven } = await syncedWhileWriting()
+    zero(file, proven - 150, proven + 150)
+    const { code, name, message } = await refusal(directory)
+    expect([code, name, message]).toEqual(['EDAMAGED', 'Error', expect.stringMatching(/bytes \d+ to \d+/)])
+    const dropped = fs.readFileSync(file).subarray(proven)
+    const store = await TestStore.open(directory, { onCorruption: 'serve' })
+    // The block begins inside the value of the last but one: its key is known, so it gets an error.
+    expect(keys(store)).toEqual(Array.from({ length: 19 }, (_, i) => `a${10 + i}`))
+    expect(await store.get('a27')).toBe('v'.repeat(60))
+    await expect(store.get('a28')).rejects.toMatchObject({ code: 'EDAMAGED' })
+    // What follows a gap beyond the proven position is no data, but it is kept for whoever wants to look.
+    const kept = fs.readdirSync(path.join(directory, QUARANTINE))
+    expect(kept.length).toBe(1)
+    expect(fs.readFileSync(path.join(directory, QUARANTINE, kept[0]!))).toEqual(dropped)
+    await store.close()
+  })
+
+  test('just below it: what lies between there and the next anchor is not lost with it', async () => {
+    const { directory, file, proven } = await syncedWhileWriting()
+    zero(file, proven - 150, proven - 20)
+    expect((await refusal(directory)).code).toBe('EDAMAGED')
+    const store = await TestStore.open(directory, { onCorruption: 'serve' })
+    const names = keys(store)
+    expect(names.filter((name) => !name.startsWith('a')).length).toBe(40)
+    expect(names.length).toBe(59)
+    expect(await store.get('b10')).toBe('v'.repeat(60))
+    await store.close()
+  })
+})
+
+test.each([
+  ['empty', 0],
+  ['a part of its header', 20],
+  ['zeros', SEGMENT_HEADER_BYTES],
+] as const)('killed in the very first start, its first file %s: the next start goes on', async (what, bytes) => {
+  const directory = freshDirectory()
+  const header = Buffer.alloc(bytes)
+  if (what === 'a part of its header') {
+    const other = await TestStore.open(freshDirectory())
+    const file = fs.readFileSync(dataPath(other.directory, other.engine.log.active.number))
+    file.copy(header, 0, 0, bytes)
+    await other.close()
+  }
+  fs.writeFileSync(path.join(directory, dataName(1)), header)
+  let store = await TestStore.open(directory)
+  store.put('k', 'v')
+  store = await restart(store, 'killed')
+  expect(await store.get('k')).toBe('v')
+  expect(store.warnings).toEqual([])
+  await store.close()
+})
+
+describe('a start by image', () => {
+  test('frees what a flush had not freed at the stop', async () => {
+    const { store, storage } = await watched()
+    for (let i = 0; i < 300; i++) store.put(`k${i}`, 'v')
+    await store.tick()
+    store.engine.flushAll()
+    store.put('after', 'v')
+    await store.close()
+    expect(store.engine.keydir.total).toBe(301)
+    expect(storage.calls).toContain(`rename ${IMAGE}`)
+    const again = await TestStore.open(store.directory, { clock: store.clock })
+    await again.quiet()
+    expect(again.engine.keydir.total).toBe(1)
+    const { liveBytes, diskBytes } = again.engine.stats()
+    expect(liveBytes).toBeLessThan(300)
+    expect(await again.merge()).toBeGreaterThan(diskBytes / 2)
+    await again.close()
+  })
+
+  test('removes files that no manifest lists', async () => {
+    const store = await TestStore.open(freshDirectory())
+    store.put('k', 'v')
+    await store.close()
+    for (const name of [dataName(999), hintName(999)]) fs.writeFileSync(path.join(store.directory, name), 'left')
+    expect(namesIn(store.directory)).toContain(IMAGE)
+    const again = await TestStore.open(store.directory)
+    expect(namesIn(store.directory).filter((name) => name.includes('999'))).toEqual([])
+    expect(await again.get('k')).toBe('v')
+    await again.close()
+  })
+
+  test.each([true, false])('notices a listed file that is missing (hint there: %s)', async (hinted) => {
+    const store = await TestStore.open(freshDirectory())
+    store.put('k', 'v')
+    await store.tick()
+    const { number } = store.engine.log.active
+    await store.close()
+    fs.unlinkSync(dataPath(store.directory, number))
+    if (!hinted) {
+      removeFiles(store.directory, '.hint')
+      expect((await refusal(store.directory)).message).toContain(`${dataName(number)} is missing`)
+      return
+    }
+    const again = await TestStore.open(store.directory)
+    expect(again.warnings.join()).toContain('its file is missing')
+    await expect(again.get('k')).rejects.toThrow()
+    await again.close()
+  })
+})
+
+test('one unreadable sector, no hint: damage as any other, so `serve` starts', async () => {
+  let { store, storage } = await watched()
+  for (let round = 0; round < 2; round++) {
+    for (let i = 0; i < 20; i++) store.put(`k${round} ${i}`, 'v'.repeat(50))
+    await store.seal()
+  }
+  await store.quiet()
+  await store.close()
+  removeFiles(store.directory, '.image')
+  removeFiles(store.directory, '.hint')
+  const bad = dataName(manifestOf(store.directory).segments[0]!.number)
+  storage = new FaultyStorage(store.directory)
+  let reads = 0
+  // The header is read well, the records behind it are not.
+  storage.rule = (call, name) => (call === 'read' && name === bad && ++reads > 1 ? 'EIO' : null)
+  await expect(TestStore.open(store.directory, { storage })).rejects.toMatchObject({ code: 'EDAMAGED' })
+  reads = 0
+  store = await TestStore.open(store.directory, { storage, onCorruption: 'serve' })
+  expect(store.engine.keyCount(0)).toBe(20)
+  expect(await store.get('k1 7')).toBe('v'.repeat(50))
+  await store.close()
+})
