@@ -75,9 +75,11 @@ const CATEGORY_OF_GROUP: Readonly<Record<Command['group'], string | null>> = {
   connection: 'connection',
   transactions: 'transaction',
   server: null,
-  pubsub: 'pubsub',
+  pubsub: null, // the flag says it
   bitmap: 'bitmap',
   hyperloglog: 'hyperloglog',
+  scripting: 'scripting',
+  cluster: null,
 }
 
 const CATEGORIES_OF_FLAGS: readonly (readonly [number, readonly string[]])[] = [
@@ -92,7 +94,7 @@ const CATEGORIES_OF_FLAGS: readonly (readonly [number, readonly string[]])[] = [
 /** ACL categories, without '@'. */
 export function categoriesOf(command: Command): string[] {
   const own = new Set(command.categories)
-  const ofGroup = CATEGORY_OF_GROUP[command.group]
+  const ofGroup = command.category ?? CATEGORY_OF_GROUP[command.group]
   // A container that does nothing by itself (CLIENT, CONFIG) belongs nowhere; its subcommands do.
   const doesNothing = command.subcommands !== undefined && command.arity < -1
   if (ofGroup !== null && !doesNothing) own.add(ofGroup)

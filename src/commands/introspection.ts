@@ -6,6 +6,7 @@ import { globMatch } from '../base/glob.ts'
 import { type Slice, sliceOf } from '../base/slice.ts'
 import type { Args } from '../resp/args.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
+import { type Argument, readArguments } from './arguments.ts'
 import { type Command, LOADING, STALE } from './command.ts'
 import { keysOf } from './command-table.ts'
 import { accessOfKey, categoriesOf, flagNames, keySpecifications } from './describe.ts'
@@ -13,6 +14,7 @@ import { SYNTAX_ERROR } from './errors.ts'
 import { replyWithHelp } from './help.ts'
 import type { Session } from './session.ts'
 import { subcommandsOf } from './subcommands.ts'
+import { deprecated, forDevelopers, history, syntax } from './syntax.ts'
 import { isWord } from './words.ts'
 
 const ANY_TIME = LOADING | STALE
@@ -252,14 +254,76 @@ function replyWithDocs(reply: ReplyWriter, commands: readonly Command[]): void {
   for (const command of commands) {
     reply.bulkText(command.name.toLowerCase())
     const rows = [...(command.subcommands?.values() ?? [])]
-    reply.map(rows.length === 0 ? 4 : 5)
-    for (const field of ['summary', 'since', 'group', 'complexity'] as const) {
-      reply.bulkText(field)
-      reply.bulkText(command[field])
+    const { name } = command
+    const texts: [string, string][] = []
+    for (const field of ['summary', 'since', 'group', 'complexity'] as const) texts.push([field, command[field]])
+    const retired = deprecated[name]
+    const flags = [...(retired === undefined ? [] : ['deprecated']), ...(forDevelopers.has(name) ? ['syscmd'] : [])]
+    const changes = history[name] ?? []
+    const args = name in syntax ? readArguments(syntax[name]!) : []
+    const some = [flags, changes, args, rows].filter((it) => it.length > 0).length
+    reply.map(texts.length + some + (retired === undefined ? 0 : 2))
+    replyWithTexts(reply, texts)
+    if (flags.length > 0) {
+      reply.bulkText('doc_flags')
+      replyWithStatuses(reply, flags)
     }
+    if (retired !== undefined) {
+      replyWithTexts(reply, [
+        ['deprecated_since', retired.since],
+        ['replaced_by', retired.replacedBy],
+      ])
+    }
+    if (changes.length > 0) replyWithHistory(reply, changes)
+    if (args.length > 0) replyWithArguments(reply, args)
     if (rows.length === 0) continue
     reply.bulkText('subcommands')
     replyWithDocs(reply, rows)
+  }
+}
+
+function replyWithTexts(reply: ReplyWriter, texts: readonly (readonly [name: string, text: string])[]): void {
+  for (const [name, text] of texts) {
+    reply.bulkText(name)
+    reply.bulkText(text)
+  }
+}
+
+function replyWithHistory(reply: ReplyWriter, changes: readonly (readonly [version: string, what: string])[]): void {
+  reply.bulkText('history')
+  reply.set(changes.length)
+  for (const [version, what] of changes) {
+    reply.array(2)
+    reply.bulkText(version)
+    reply.bulkText(what)
+  }
+}
+
+function replyWithArguments(reply: ReplyWriter, list: readonly Argument[]): void {
+  reply.bulkText('arguments')
+  reply.array(list.length)
+  for (const each of list) {
+    const texts: [string, string][] = []
+    if (each.token !== null) texts.push(['token', each.token])
+    if (each.since !== null) texts.push(['since', each.since])
+    if (each.deprecatedSince !== null) texts.push(['deprecated_since', each.deprecatedSince])
+    const isKey = each.keySpecification !== null
+    const some = [each.flags, each.arguments].filter((it) => it.length > 0).length
+    reply.map(2 + (isKey ? 1 : 0) + texts.length + some)
+    replyWithTexts(reply, [
+      ['name', each.name],
+      ['type', each.type],
+    ])
+    if (isKey) {
+      reply.bulkText('key_spec_index')
+      reply.integer(each.keySpecification)
+    }
+    replyWithTexts(reply, texts)
+    if (each.flags.length > 0) {
+      reply.bulkText('flags')
+      replyWithStatuses(reply, each.flags)
+    }
+    if (each.arguments.length > 0) replyWithArguments(reply, each.arguments)
   }
 }
 

@@ -2,8 +2,10 @@
 // What differs on purpose stands in DIFFERENCES; a difference that is not there fails, and so does one that is none any more.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Argument, readArguments } from '../../src/commands/arguments.ts'
 import type { Command } from '../../src/commands/command.ts'
 import { categoriesOf, flagNames, keySpecifications } from '../../src/commands/describe.ts'
+import { deprecated, forDevelopers, history, syntax } from '../../src/commands/syntax.ts'
 import { commandTable } from '../../src/commands/table.ts'
 import type { RawConnection } from '../harness/connection.ts'
 import { skipWithout } from '../harness/programs.ts'
@@ -45,7 +47,33 @@ function ours(command: Command): object {
     specifications: keySpecifications(command).map((it) => ({ ...it })),
     since: command.since,
     group: command.group,
+    arguments: readArguments(syntax[command.name] ?? '').map(told),
+    changes: (history[command.name] ?? []).map(([version]) => version),
+    flagged: [
+      ...(command.name in deprecated ? ['deprecated'] : []),
+      ...(forDevelopers.has(command.name) ? ['syscmd'] : []),
+    ],
+    deprecated: deprecated[command.name]?.since ?? null,
   }
+}
+
+/** An argument as COMMAND DOCS lists its fields. */
+function told(argument: Argument): unknown[] {
+  const { name, type, keySpecification, token, since, deprecatedSince, flags } = argument
+  const fields: unknown[] = ['name', name, 'type', type]
+  if (keySpecification !== null) fields.push('key_spec_index', keySpecification)
+  if (token !== null) fields.push('token', token)
+  if (since !== null) fields.push('since', since)
+  if (deprecatedSince !== null) fields.push('deprecated_since', deprecatedSince)
+  if (flags.length > 0) fields.push('flags', flags)
+  if (argument.arguments.length > 0) fields.push('arguments', argument.arguments.map(told))
+  return fields
+}
+
+/** A reply with texts instead of bytes. */
+function readable(reply: Reply): unknown {
+  if (Array.isArray(reply)) return reply.map(readable)
+  return Buffer.isBuffer(reply) ? reply.toString('latin1') : reply
 }
 
 async function theirs(connection: RawConnection, name: string): Promise<object> {
@@ -66,6 +94,10 @@ async function theirs(connection: RawConnection, name: string): Promise<object> 
     })),
     since: text(field(docs[1]!, 'since')),
     group: text(field(docs[1]!, 'group')),
+    arguments: readable(field(docs[1]!, 'arguments') ?? []),
+    changes: (field(docs[1]!, 'history') as Reply[][] | undefined)?.map(([version]) => text(version)) ?? [],
+    flagged: readable(field(docs[1]!, 'doc_flags') ?? []),
+    deprecated: readable(field(docs[1]!, 'deprecated_since') ?? null),
   }
 }
 
