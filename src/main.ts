@@ -84,11 +84,34 @@ async function start(config: Config): Promise<void> {
   }
   server.serve(engine)
   followSettings(config, engine)
+  followPort(config, listener, server, logger)
   const timeoutSeconds = (): number => config.get('shutdown-timeout')
   config.onChange(['shutdown-timeout'], () => null) // asked for when it is needed
   shutdown = new Shutdown({ clock: systemClock, logger, listener, server, engine, timeoutSeconds, exit })
   followSignals(shutdown)
   dieAfterBugs(log, engine, exit)
+}
+
+/** CONFIG SET of port and bind. The last to follow, so that nobody refuses after it has moved. */
+function followPort(config: Config, listener: Listener, server: Server, logger: Logger): void {
+  let bind = config.get('bind').join(' ')
+  config.onChangeLater(['port', 'bind'], async () => {
+    const what = config.get('bind').join(' ') === bind ? 'port' : 'bind'
+    try {
+      await listener.moveTcp(config.get('port'), config.get('bind'))
+    } catch (error) {
+      if (!(error instanceof ListenError)) throw error
+      logger.warning(
+        `Failed applying new configuration. Possibly related to new ${what} setting. Restoring previous settings.`,
+      )
+      return what === 'port'
+        ? 'Unable to listen on this port. Check server logs.'
+        : 'Failed to bind to specified addresses.'
+    }
+    bind = config.get('bind').join(' ')
+    server.port = listener.port
+    return null
+  })
 }
 
 /** The engine is returned at once and loads while the server answers LOADING. Throws when the directory cannot be used or locked. */

@@ -190,29 +190,36 @@ function time(session: Session): void {
   reply.bulkText(String((now % 1000) * 1000))
 }
 
-// --- configuration: text, so UTF-8, other than keys and values
-
-function text(args: Args, i: number): string {
-  return args.at(i).copy().toString('utf8')
-}
+// --- configuration: bytes, and so latin1
 
 function configGet(session: Session, args: Args): void {
   const { reply, server } = session
   const patterns: string[] = []
-  for (let i = 2; i < args.count; i++) patterns.push(text(args, i))
+  for (let i = 2; i < args.count; i++) patterns.push(args.at(i).key())
   const directives = server.configGet(patterns)
   reply.map(directives.length)
-  for (const [name, value] of directives) {
-    reply.bulkText(name)
-    reply.bulkText(value)
+  for (const text of directives.flat()) {
+    const bytes = Buffer.from(text, 'latin1')
+    reply.bulk(bytes, 0, bytes.length)
   }
 }
 
 function configSet(session: Session, args: Args): void {
   if (args.count % 2 !== 0) return session.reply.error(SYNTAX_ERROR)
+  const { server } = session
   const pairs: [string, string][] = []
-  for (let i = 2; i < args.count; i += 2) pairs.push([text(args, i), text(args, i + 1)])
-  replyOkOr(session, session.server.configSet(pairs))
+  for (let i = 2; i < args.count; i += 2) pairs.push([args.at(i).key(), args.at(i + 1).key()])
+  const slow = pairs.find(([name]) => server.configTakesTime(name))
+  if (slow !== undefined && session.isExecuting) {
+    return session.reply.error(`ERR ${slow[0].toLowerCase()} can't be set in a transaction: it takes time`)
+  }
+  const outcome = server.configSet(pairs)
+  if (!(outcome instanceof Promise)) return replyOkOr(session, outcome)
+  const release = session.hold()
+  void outcome.then((error) => {
+    replyOkOr(session, error)
+    release()
+  })
 }
 
 function replyOkOr(session: Session, error: string | null): void {

@@ -144,9 +144,11 @@ export interface ServerPort {
   /** requirepass: constant time. User is 'default' or anything else (always refused). */
   checkPassword(user: string, password: Slice): boolean
   readonly passwordRequired: boolean
+  /** The configuration's text is latin1, a character a byte: it may hold any. */
   configGet(patterns: string[]): [string, string][]
-  /** null, or the error text (without '-'). */
-  configSet(pairs: [string, string][]): string | null
+  /** null, or the error text (without '-'). A promise only where `configTakesTime` says so. */
+  configSet(pairs: [string, string][]): string | null | Promise<string | null>
+  configTakesTime(name: string): boolean
   configRewrite(): string | null
   resetStatistics(): void
   readonly slowlog: SlowlogPort

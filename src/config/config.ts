@@ -4,6 +4,9 @@
 // listen apply them. A listener that cannot (the port is taken) says why; then the old values are put back and the listeners
 // that had already applied the new ones are called again. A refusing listener must have changed nothing.
 //
+// A listener may take its time (a port to listen on is not had at once). Then so does CONFIG SET, and those that come meanwhile
+// are done after it, one by one.
+//
 // Nobody looks anything up here while commands run: whoever needs a value copies it at start and in its listener.
 
 import { globMatch } from '../base/glob.ts'
@@ -15,15 +18,26 @@ import { rewriteText } from './rewrite.ts'
 import type { Settings } from './settings.ts'
 import { type Directive, find, table } from './table.ts'
 
-/** Applies the new values of the directives it listens to. Returns null, or why it cannot and has not. */
-export type Listener = () => string | null
+/** Applies the new values of the directives it listens to. Null, or why it cannot and has not. */
+export type Listener = () => string | null | Promise<string | null>
+
+/** Null when all is set, else the error's text without '-'. */
+export type Outcome = string | null | Promise<string | null>
+
+interface Follower {
+  readonly directives: ReadonlySet<Directive>
+  readonly apply: Listener
+  readonly takesTime: boolean
+}
 
 export class Config {
   /** Absolute path of the file it was started with, null without one. */
   readonly file: string | null
   readonly #settings: Settings
   readonly #files: Files
-  readonly #listeners: { readonly directives: ReadonlySet<Directive>; readonly apply: Listener }[] = []
+  readonly #listeners: Follower[] = []
+  /** The CONFIG SET that takes its time, and those behind it. */
+  #busy: Promise<string | null> | null = null
 
   constructor(settings: Settings, file: string | null, files: Files) {
     this.file = file
@@ -36,8 +50,23 @@ export class Config {
   }
 
   /** Calls `apply` once after any of these has changed, however many of them did. In the order of registration. */
-  onChange(names: readonly Name[], apply: Listener): void {
-    this.#listeners.push({ directives: new Set(names.map((name) => table.get(name)!)), apply })
+  onChange(names: readonly Name[], apply: () => string | null): void {
+    this.#follow(names, apply, false)
+  }
+
+  /** The same, for what cannot be done at once. */
+  onChangeLater(names: readonly Name[], apply: () => Promise<string | null>): void {
+    this.#follow(names, apply, true)
+  }
+
+  #follow(names: readonly Name[], apply: Listener, takesTime: boolean): void {
+    this.#listeners.push({ directives: new Set(names.map((name) => table.get(name)!)), apply, takesTime })
+  }
+
+  /** Whether setting this may give a promise. */
+  takesTime(name: string): boolean {
+    const directive = find(name)
+    return directive !== undefined && this.#listeners.some((it) => it.takesTime && it.directives.has(directive))
   }
 
   /** CONFIG GET: names and values, each once. A name without wildcards is answered as it was asked. */
@@ -60,8 +89,19 @@ export class Config {
     return [...found.values()]
   }
 
-  /** CONFIG SET. Returns null, or the error's text without '-'. */
-  set(pairs: readonly (readonly [name: string, text: string])[]): string | null {
+  /** CONFIG SET. */
+  set(pairs: readonly (readonly [name: string, text: string])[]): Outcome {
+    const outcome = this.#busy === null ? this.#set(pairs) : this.#busy.then(() => this.#set(pairs))
+    if (outcome instanceof Promise) {
+      this.#busy = outcome
+      void outcome.then(() => {
+        if (this.#busy === outcome) this.#busy = null
+      })
+    }
+    return outcome
+  }
+
+  #set(pairs: readonly (readonly [name: string, text: string])[]): Outcome {
     const wanted = new Map<Directive, { name: string; text: string }>()
     for (const [name, text] of pairs) {
       const directive = find(name)
@@ -120,28 +160,43 @@ export class Config {
     return directive.change === 'live' && heard ? null : "can't set immutable config"
   }
 
-  #apply(changed: ReadonlyMap<Directive, string>, putBack: () => void): string | null {
-    const applied: Listener[] = []
+  #apply(changed: ReadonlyMap<Directive, string>, putBack: () => void): Outcome {
+    const concerned: { apply: Listener; name: string }[] = []
     for (const { directives, apply } of this.#listeners) {
       const cause = [...changed].find(([directive]) => directives.has(directive))
-      if (cause === undefined) continue
-      const refusal = apply()
-      if (refusal !== null) {
-        putBack()
-        for (const again of applied.reverse()) again()
-        return refused(cause[1], refusal)
-      }
-      applied.push(apply)
+      if (cause !== undefined) concerned.push({ apply, name: cause[1] })
     }
-    return null
+    const undo = (at: number): Outcome => {
+      putBack()
+      const again = concerned.slice(0, at).reverse()
+      return inTurn(again.map(({ apply }) => apply))
+    }
+    const from = (at: number): Outcome => {
+      const next = concerned[at]
+      if (next === undefined) return null
+      return then(next.apply(), (refusal) =>
+        refusal === null ? from(at + 1) : then(undo(at), () => refused(next.name, refusal)),
+      )
+    }
+    return from(0)
   }
+}
+
+function inTurn(steps: readonly Listener[]): Outcome {
+  const [first, ...rest] = steps
+  return first === undefined ? null : then(first(), () => inTurn(rest))
+}
+
+/** At once where that is possible, so that CONFIG SET in a transaction has its reply in its place. */
+function then(outcome: Outcome, next: (refusal: string | null) => Outcome): Outcome {
+  return outcome instanceof Promise ? outcome.then(next) : next(outcome)
 }
 
 function refused(name: string, reason: string): string {
   return `ERR CONFIG SET failed (possibly related to argument '${harmless(name)}') - ${reason}`
 }
 
-/** What a client has sent, fit for an error text: printable, and not longer than anybody wants to read. */
+/** What a client has sent, as Redis puts it into an error: up to a zero byte, on one line. */
 function harmless(text: string): string {
-  return text.slice(0, 128).replace(/[^ -~]/g, '?')
+  return text.replace(/\0.*/s, '').replace(/[\r\n]/g, ' ')
 }

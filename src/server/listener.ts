@@ -5,6 +5,10 @@
 // are exhausted, most likely); that is logged and nothing else: those who are connected go on.
 //
 // The unix socket is made under a umask, so that there is no instant at which somebody else could connect.
+//
+// TCP can move while the server runs (CONFIG SET port, bind). Another port: there first, and the old one is given up when the new
+// one listens. Other addresses on the same port: the old ones first, since 127.0.0.1 would keep 0.0.0.0 from being taken;
+// when the new ones cannot be had, the old ones are taken again. Clients that are connected stay in any case.
 
 import { createServer, type Server as NetServer, type Socket } from 'node:net'
 import type { Logger } from '../base/logger.ts'
@@ -24,6 +28,11 @@ export interface ListenOptions {
   readonly onConnection: (socket: Socket, isUnix: boolean) => void
 }
 
+interface Tcp {
+  readonly port: number
+  readonly bind: readonly string[]
+}
+
 /** Families and addresses that a machine may simply not have. */
 const MISSING_FAMILY = new Set(['EAFNOSUPPORT', 'EPROTONOSUPPORT', 'ENOPROTOOPT', 'ESOCKTNOSUPPORT', 'EPFNOSUPPORT'])
 
@@ -32,62 +41,98 @@ export class ListenError extends Error {}
 
 export class Listener {
   private readonly options: ListenOptions
-  private readonly servers: NetServer[] = []
+  private where: Tcp
+  private tcp: NetServer[] = []
+  private unix: NetServer | null = null
 
   constructor(options: ListenOptions) {
     this.options = options
+    this.where = { port: options.port, bind: options.bind }
   }
 
   /** Listens on all of them, or on none and throws a ListenError. */
   async open(): Promise<void> {
     const { options } = this
     try {
-      if (options.port > 0 || options.anyPort === true) await this.openTcp()
-      if (options.unixSocket !== '') await this.openUnix()
+      if (options.port > 0 || options.anyPort === true) this.tcp = await this.openTcp(this.where)
+      if (options.unixSocket !== '') this.unix = await this.openUnix()
     } catch (error) {
       this.close()
       throw error
     }
-    if (this.servers.length === 0) throw new ListenError('Configured to not listen anywhere, exiting.')
+    if (this.tcp.length === 0 && this.unix === null) {
+      throw new ListenError('Configured to not listen anywhere, exiting.')
+    }
+  }
+
+  /** Listens on these instead, 0 and no addresses: on none. Throws a ListenError, and then it listens where it did before. */
+  async moveTcp(port: number, bind: readonly string[]): Promise<void> {
+    const before = this.where
+    const wanted = { port, bind }
+    if (port !== before.port) {
+      const opened = await this.openTcp(wanted)
+      this.closeTcp()
+      this.tcp = opened
+    } else {
+      this.closeTcp()
+      try {
+        this.tcp = await this.openTcp(wanted)
+      } catch (error) {
+        this.tcp = await this.openTcp(before)
+        throw error
+      }
+    }
+    this.where = wanted
   }
 
   /** The TCP port, also when the system chose it; 0 without TCP. */
   get port(): number {
-    for (const server of this.servers) {
-      const address = server.address()
-      if (address !== null && typeof address === 'object') return address.port
-    }
-    return 0
+    return portOf(this.tcp)
   }
 
   /** Takes no more clients. Those who are connected stay. */
   close(): void {
-    for (const server of this.servers.splice(0)) server.close()
+    this.closeTcp()
+    this.unix?.close()
+    this.unix = null
   }
 
-  private async openTcp(): Promise<void> {
-    const { bind, logger, backlog } = this.options
-    let { port } = this.options
+  private closeTcp(): void {
+    for (const server of this.tcp.splice(0)) server.close()
+  }
+
+  private async openTcp(where: Tcp): Promise<NetServer[]> {
+    const { logger, backlog, anyPort = false } = this.options
+    const { bind } = where
+    let { port } = where
+    const servers: NetServer[] = []
+    const fail = (): ListenError => {
+      for (const server of servers) server.close()
+      return new ListenError(`Failed listening on port ${port} (TCP), aborting.`)
+    }
+    if (port === 0 && !anyPort) return servers
     for (const word of bind) {
       const isOptional = word.startsWith('-')
       const address = isOptional ? word.slice(1) : word
       const host = address === '*' ? '0.0.0.0' : address === '::*' ? '::' : address
       try {
-        await this.listen(this.server(false), { host, port, backlog, ipv6Only: host.includes(':') })
-        if (port === 0) port = this.port
+        if (host === '') throw Object.assign(new Error('no address'), { code: 'ENOTFOUND' }) // to Node it is any address
+        const server = this.server(false)
+        await this.listen(server, { host, port, backlog, ipv6Only: host.includes(':') })
+        servers.push(server)
+        if (port === 0) port = portOf(servers)
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException
         logger.warning(`Warning: Could not create server TCP listening socket ${address}:${port}: ${reason(error)}`)
         if (MISSING_FAMILY.has(code ?? '') || (isOptional && code === 'EADDRNOTAVAIL')) continue
-        throw new ListenError(`Failed listening on port ${port} (TCP), aborting.`)
+        throw fail()
       }
     }
-    if (this.servers.length === 0 && bind.length > 0) {
-      throw new ListenError(`Failed listening on port ${port} (TCP), aborting.`)
-    }
+    if (servers.length === 0 && bind.length > 0) throw fail()
+    return servers
   }
 
-  private async openUnix(): Promise<void> {
+  private async openUnix(): Promise<NetServer> {
     const { unixSocket: path, unixSocketMode: mode, backlog, logger, removeStaleSocket } = this.options
     const server = this.server(true)
     try {
@@ -96,6 +141,7 @@ export class Listener {
       const listening = this.listen(server, { path, backlog }) // the file is there when this returns
       process.umask(before)
       await listening
+      return server
     } catch (error) {
       logger.warning(`Failed opening Unix socket: ${reason(error)}`)
       throw new ListenError(`Failed opening Unix socket ${path}, aborting.`)
@@ -114,11 +160,18 @@ export class Listener {
       server.listen(where, () => {
         server.removeListener('error', reject)
         server.on('error', (error) => this.options.logger.warning(`Accepting client connection: ${error.message}`))
-        this.servers.push(server)
         resolve()
       })
     })
   }
+}
+
+function portOf(servers: readonly NetServer[]): number {
+  for (const server of servers) {
+    const address = server.address()
+    if (address !== null && typeof address === 'object') return address.port
+  }
+  return 0
 }
 
 function reason(error: unknown): string {

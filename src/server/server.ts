@@ -317,13 +317,16 @@ export class Server implements ServerPort {
     return this.decoderLimits.maxBulkBytes
   }
 
-  /** Directives are latin1 (a byte a character) inside, UTF-8 for commands. */
   configGet(patterns: string[]): [string, string][] {
-    return this.config.match(patterns.map(toBytes)).map(([name, text]) => [toText(name), toText(text)])
+    return this.config.match(patterns)
   }
 
-  configSet(pairs: [string, string][]): string | null {
-    return this.config.set(pairs.map(([name, text]) => [toBytes(name), toBytes(text)] as const))
+  configSet(pairs: [string, string][]): string | null | Promise<string | null> {
+    return this.config.set(pairs)
+  }
+
+  configTakesTime(name: string): boolean {
+    return this.config.takesTime(name)
   }
 
   configRewrite(): string | null {
@@ -463,12 +466,4 @@ function peerOf(socket: Socket, isUnix: boolean, path: string): Peer | null {
 
 function endpoint(address: string, port: number | undefined): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
-}
-
-function toBytes(text: string): string {
-  return Buffer.from(text, 'utf8').toString('latin1')
-}
-
-function toText(bytes: string): string {
-  return Buffer.from(bytes, 'latin1').toString('utf8')
 }

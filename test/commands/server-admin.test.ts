@@ -8,17 +8,18 @@ const OK = '+OK\r\n'
 const SYNTAX = '-ERR syntax error\r\n'
 
 describe('CONFIG', () => {
-  it('GET is a map of text, SET takes pairs of it', () => {
+  it('GET is a map of bytes, SET takes pairs of them, in latin1', () => {
     const asked: unknown[] = []
     const client = new FakeClient(new FakeEngine(), {
       configGet: (patterns) => {
         asked.push(patterns)
-        return [['requirepass', 'pä']]
+        return [['requirepass', 'p\xc3\xa4']]
       },
       configSet: (pairs) => {
         asked.push(pairs)
         return pairs[0]![0] === 'databases' ? 'ERR no' : null
       },
+      configTakesTime: () => false,
       configRewrite: () => 'ERR The server is running without a config file',
       resetStatistics: () => asked.push('reset'),
     })
@@ -33,10 +34,10 @@ describe('CONFIG', () => {
     expect(client.run('CONFIG', 'REWRITE')).toBe('-ERR The server is running without a config file\r\n')
     expect(client.run('CONFIG', 'RESETSTAT')).toBe(OK)
     expect(asked).toEqual([
-      ['max*', 'pä'],
+      ['max*', 'p\xc3\xa4'],
       ['x'],
       [
-        ['a', 'ä'],
+        ['a', '\xc3\xa4'],
         ['b', '2'],
       ],
       [['databases', '2']],

@@ -12,7 +12,7 @@ function listening(): Config {
 
 test.each([
   [['foo', '1'], "ERR Unknown option or number of arguments for CONFIG SET - 'foo'"],
-  [['a\r\nb', '1'], "ERR Unknown option or number of arguments for CONFIG SET - 'a??b'"],
+  [['a\r\nb', '1'], "ERR Unknown option or number of arguments for CONFIG SET - 'a  b'"],
   [['databases', '3'], "ERR CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config"],
   [['dir', '/x'], "ERR CONFIG SET failed (possibly related to argument 'dir') - can't set protected config"],
   [
