@@ -118,9 +118,18 @@ function bulk(session: Session, { bytes, start, end }: Slice): void {
 }
 
 function ping(session: Session, args: Args): void {
+  if (session.subscriptions !== null && session.protocol === 2 && args.count <= 2) return pingSubscriber(session, args)
   if (args.count === 1) session.reply.simple('PONG')
   else if (args.count === 2) bulk(session, args.at(1))
   else session.reply.error(wrongArity('PING'))
+}
+
+/** As a message, since in RESP2 such a client reads nothing else. */
+function pingSubscriber({ reply }: Session, args: Args): void {
+  reply.array(2)
+  reply.bulkText('pong')
+  if (args.count === 1) reply.bulkText('')
+  else reply.bulk(args.at(1).bytes, args.at(1).start, args.at(1).end)
 }
 
 function quit(session: Session): void {
@@ -131,6 +140,7 @@ function quit(session: Session): void {
 function reset(session: Session): void {
   session.transaction = null
   session.server.unwatch(session)
+  session.server.pubsub.unsubscribeAll(session)
   session.database = 0
   session.protocol = 2
   session.name = ''

@@ -32,6 +32,15 @@ export interface Session {
   /** Holds the connection (no further commands run) until the returned function is called; it may then append the reply. */
   hold(): () => void
 
+  /**
+   * Says something that is no reply: a message, an invalidation. It goes between replies, never into one: before the reply under way
+   * when that has said nothing yet, else after it. Leaves when `stamp` is released (0: at once), and not at all if that write fails.
+   * The bytes are copied.
+   */
+  push(message: Buffer, stamp: number): void
+  /** null: none. Set by PubSub only. */
+  subscriptions: Subscriptions | null
+
   database: number // logical, SELECT
   /** 2 or 3. Setting it changes the reply writer too. */
   protocol: 2 | 3
@@ -57,6 +66,29 @@ export interface Session {
   isExecuting: boolean
   /** One line of CLIENT LIST / INFO. */
   describe(): string
+}
+
+/** Names, latin1, in the order in which they came. Never all empty. */
+export interface Subscriptions {
+  readonly channel: Set<string>
+  readonly pattern: Set<string>
+  readonly shard: Set<string>
+}
+
+export type SubscriptionKind = keyof Subscriptions
+
+/** What commands may ask of publish and subscribe. Names are latin1; what a client has is in `session.subscriptions`. */
+export interface PubSubPort {
+  readonly patternCount: number
+  subscribe(session: Session, kind: SubscriptionKind, name: string): void
+  unsubscribe(session: Session, kind: SubscriptionKind, name: string): void
+  unsubscribeAll(session: Session): void
+  /** Returns how many were reached; who has subscribed twice counts twice. */
+  publish(channel: Slice, payload: Slice): number
+  publishToShard(channel: Slice, payload: Slice): number
+  /** Names that have subscribers. */
+  names(kind: 'channel' | 'shard', pattern: Slice | null): string[]
+  subscribers(kind: 'channel' | 'shard', name: string): number
 }
 
 export interface Transaction {
@@ -164,6 +196,7 @@ export interface ServerPort {
   unwatch(session: Session): void
   /** A whole database changed (FLUSHDB, FLUSHALL, SWAPDB): watched keys that exist in it are touched. Physical id. */
   touchDatabase(database: number): void
+  readonly pubsub: PubSubPort
   /** Classes of keyspace events that somebody may hear of, 0 nearly always: commands ask events.ts, not this. */
   readonly announced: number
   announce(eventClass: number, name: string, database: number, key: Slice): void

@@ -10,6 +10,7 @@ import { introspectionCommands } from './introspection.ts'
 import { keyCommands } from './keys.ts'
 import { latencyCommands } from './latency.ts'
 import { mergeCommands } from './merge.ts'
+import { pubsubCommands } from './pubsub.ts'
 import { serverAdminCommands } from './server-admin.ts'
 import { slowlogCommands } from './slowlog.ts'
 import { stringCommands } from './strings.ts'
@@ -23,6 +24,7 @@ export const commandTable = new CommandTable([
   keyCommands,
   expiryCommands,
   transactionCommands,
+  pubsubCommands,
   serverAdminCommands,
   mergeCommands,
   introspectionCommands,

@@ -7,6 +7,7 @@
 // again, for each kind (a test holds them to it).
 
 import { isUtf8 } from 'node:buffer'
+import { EVENT_NEW, readEventClasses, writeEventClasses } from '../base/event-classes.ts'
 import { quoteIfNeeded, Refusal } from './grammar.ts'
 
 export interface Kind<T> {
@@ -86,21 +87,19 @@ export function only<T>(kind: Kind<T>, value: string, why: string): Kind<T> {
   }
 }
 
-const EVENT_CLASSES = 'g$lshzxetd'
-
-/** Letters for classes of keyspace events, each once and in Redis's order: A for all of them but m and n. */
-export const eventClasses: Kind<string> = single(
-  "letters of 'Ag$lshzxeKEtmdn'",
-  (value) => value,
-  (word) => {
-    if (!/^[Ag$lshzxeKEtmdn]*$/.test(word)) {
-      return new Refusal("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
-    }
-    const has = (letter: string): boolean => word.includes(letter)
-    if (has('A') || [...EVENT_CLASSES].every(has)) return `A${[...'KEm'].filter(has).join('')}`
-    return [...`${EVENT_CLASSES}nKEm`].filter(has).join('')
+/** Classes of keyspace events, as bits. Redis leaves out `n` beside `A` where it writes them; a file of ours has it. */
+export const eventClasses: Kind<number> = {
+  ...single<number>(
+    "letters of 'Ag$lshzxeKEtmdn'",
+    writeEventClasses,
+    (word) => readEventClasses(word) ?? new Refusal("Invalid event class character. Use 'Ag$lshzxeKEtmdn'."),
+  ),
+  lines(value) {
+    const letters = writeEventClasses(value)
+    const isSilent = (value & EVENT_NEW) !== 0 && !letters.includes('n')
+    return [quoteIfNeeded(isSilent ? `${letters}n` : letters)]
   },
-)
+}
 
 /** When merges may start by themselves: always, never, or hours of the day in local time, the second one excluded. */
 export const hours: Kind<string> = single(

@@ -18,16 +18,16 @@ import type { Socket } from 'node:net'
 import { assert } from '../base/assert.ts'
 import type { Slice } from '../base/slice.ts'
 import type { Command } from '../commands/command.ts'
-import type { ReplySlot, Session, Transaction, WatchedKey } from '../commands/session.ts'
+import type { ReplySlot, Session, Subscriptions, Transaction, WatchedKey } from '../commands/session.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Args } from '../resp/args.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
 import { INVALID, MORE, RequestDecoder } from '../resp/request.ts'
 import type { Adopted } from './adopt.ts'
-import { GATE_MULTI, GATE_PREPARE, GATE_UNAUTHENTICATED } from './gates.ts'
+import { GATE_MULTI, GATE_PREPARE, GATE_SUBSCRIBED, GATE_UNAUTHENTICATED } from './gates.ts'
 import { Output } from './output.ts'
 import { Bringing, type Parked } from './parking.ts'
-import type { Server } from './server.ts'
+import type { OutputLimit, Server } from './server.ts'
 import type { Row } from './statistics.ts'
 import type { Ticking } from './tick.ts'
 
@@ -94,9 +94,14 @@ export class Connection implements Session, Ticking {
   private lastCommand: Command | null
   // The reply under way.
   private replyRow: Row | null
-  private replyPosition: number
+  /** Where it began, counted as in Output. */
+  replyPosition: number
   private replyStamp: number
   private replyModeBefore: string
+  /** Something waits to be said behind the reply under way. */
+  hasMore: boolean
+  private readonly more: { readonly message: Buffer; readonly stamp: number }[]
+  private subscribed: Subscriptions | null
   // What the steps of a command took so far, and its arguments for SLOWLOG.
   private steppedMs: number
   private steppedArgs: readonly Buffer[]
@@ -144,6 +149,9 @@ export class Connection implements Session, Ticking {
     this.replyPosition = 0
     this.replyStamp = 0
     this.replyModeBefore = 'on'
+    this.hasMore = false
+    this.more = []
+    this.subscribed = null
     this.steppedMs = 0
     this.steppedArgs = []
     this.authenticated = authenticated
@@ -240,7 +248,7 @@ export class Connection implements Session, Ticking {
       return
     }
     const pending = output.pendingBytes
-    const { hardBytes, softBytes } = this.server.outputLimit
+    const { hardBytes, softBytes } = this.outputLimit
     if (hardBytes > 0 && pending > hardBytes) {
       this.closeForOutputLimit(pending)
       return
@@ -299,6 +307,60 @@ export class Connection implements Session, Ticking {
     }
   }
 
+  push(message: Buffer, stamp: number): void {
+    this.pushNow(message, stamp, false)
+  }
+
+  /** The same, but always behind the reply under way. */
+  pushBehind(message: Buffer, stamp: number): void {
+    this.pushNow(message, stamp, true)
+  }
+
+  private pushNow(message: Buffer, stamp: number, isBehind: boolean): void {
+    if (this.isClosed || (this.blocked & CLOSING) !== 0) return
+    const { output, server } = this
+    const isReplying = this.replyRow !== null
+    if (isReplying && (isBehind || output.hasSaid(this.replyPosition))) {
+      this.more.push({ message: Buffer.from(message), stamp })
+      this.hasMore = true
+      output.counted(message.length)
+      return
+    }
+    output.push(message, stamp > this.engine.released ? stamp : 0)
+    server.tick.dirty(this)
+    if (isReplying) {
+      this.replyPosition = output.begin()
+      if ((this.blocked & (HELD | STEPPING)) !== 0) output.open()
+      return // send() looks at the limit: whoever is at work now must not be closed
+    }
+    const { hardBytes } = this.outputLimit
+    if (hardBytes > 0 && output.pendingBytes > hardBytes) this.closeForOutputLimit(output.pendingBytes)
+  }
+
+  /** For dispatch: the reply is whole, now the rest. */
+  sayMore(): void {
+    this.hasMore = false
+    for (const { message, stamp } of this.more) {
+      this.output.counted(-message.length)
+      this.output.push(message, stamp > this.engine.released ? stamp : 0)
+    }
+    this.more.length = 0
+  }
+
+  get subscriptions(): Subscriptions | null {
+    return this.subscribed
+  }
+
+  set subscriptions(value: Subscriptions | null) {
+    this.subscribed = value
+    this.gate(GATE_SUBSCRIBED, value !== null && this.protocol === 2)
+  }
+
+  /** What of its replies it may leave unread. */
+  get outputLimit(): OutputLimit {
+    return this.subscribed === null ? this.server.outputLimit : this.server.subscribersOutputLimit
+  }
+
   call(command: Command, args: Args): void {
     this.server.dispatch.call(this, command, args)
   }
@@ -323,6 +385,7 @@ export class Connection implements Session, Ticking {
 
   set protocol(value: 2 | 3) {
     this.reply.protocol = value
+    this.gate(GATE_SUBSCRIBED, value === 2 && this.subscribed !== null)
   }
 
   get transaction(): Transaction | null {
@@ -521,8 +584,9 @@ export class Connection implements Session, Ticking {
 
   describe(): string {
     const now = this.server.clock.now()
-    const { output, peer, transaction } = this
+    const { output, peer, subscribed, transaction } = this
     let flags = ''
+    if (this.subscribed !== null) flags += 'P'
     if (peer.isUnix) flags += 'U'
     if ((this.blocked & (HELD | STEPPING | PARKED)) !== 0) flags += 'b'
     if (transaction !== null) flags += 'x'
@@ -542,9 +606,9 @@ export class Connection implements Session, Ticking {
       `idle=${Math.floor((now - this.lastInteraction) / 1000)}`,
       `flags=${flags === '' ? 'N' : flags}`,
       `db=${this.database}`,
-      'sub=0',
-      'psub=0',
-      'ssub=0',
+      `sub=${subscribed?.channel.size ?? 0}`,
+      `psub=${subscribed?.pattern.size ?? 0}`,
+      `ssub=${subscribed?.shard.size ?? 0}`,
       `multi=${transaction === null ? -1 : transaction.queue.length}`,
       `qbuf=${inputBytes}`,
       'qbuf-free=0',

@@ -156,6 +156,7 @@ export class Dispatch {
       this.statistics.error(output.errorCode(position))
     }
     if (modeBefore !== 'on' || connection.replyMode !== 'on') this.silence(connection, position, modeBefore)
+    if (connection.hasMore) connection.sayMore()
   }
 
   /** An exception of a handler. */
@@ -173,9 +174,10 @@ export class Dispatch {
     try {
       this.measure(connection, row, args)
     } catch (error) {
-      this.failed(connection, row, position, error)
+      this.failed(connection, row, connection.replyPosition, error)
     }
-    if (connection.endReply()) this.finish(connection, row, position, engine.dependsOn, modeBefore)
+    // What others had to say (Connection.push) may have moved the place where the reply begins.
+    if (connection.endReply()) this.finish(connection, row, connection.replyPosition, engine.dependsOn, modeBefore)
   }
 
   private measure(connection: Connection, row: Row, args: Args): void {
@@ -257,7 +259,7 @@ export class Dispatch {
     // EXEC is judged by what it will run.
     const mask = row.isExec && transaction !== null ? row.mask | gatesOf(transaction.flags) : row.mask
     const closed = (engine.gate | connection.closedGates) & mask
-    const refused = refusal(closed, engine.gateMessage)
+    const refused = refusal(closed, engine.gateMessage, row.command)
     if (refused !== null) {
       this.reject(connection, row, position, refused)
       return false

@@ -10,6 +10,8 @@ import { GATE_FAILED, GATE_FULL, GATE_LOADING, GATE_STALLED } from '../engine/en
 export const GATE_UNAUTHENTICATED = 1 << 16
 /** Between MULTI and EXEC: commands are queued. */
 export const GATE_MULTI = 1 << 17
+/** In RESP2 with subscriptions: only what has to do with them is allowed. */
+export const GATE_SUBSCRIBED = 1 << 19
 /** Always closed: makes dispatch stop at commands that want something done before they run (values in memory). */
 export const GATE_PREPARE = 1 << 18
 
@@ -30,12 +32,31 @@ export function gatesOf(flags: number): number {
 /** EXEC has to be looked at each time: what it runs has flags and values of its own. */
 export function maskOf(command: Command): number {
   const prepares = (command.values ?? null) !== null || command.name === 'EXEC'
-  return gatesOf(command.flags) | (prepares ? GATE_PREPARE : 0)
+  const gates = gatesOf(command.flags) | (prepares ? GATE_PREPARE : 0)
+  return SUBSCRIBERS_COMMANDS.has(command.name) ? gates : gates | GATE_SUBSCRIBED
 }
 
+const SUBSCRIBERS_COMMANDS: ReadonlySet<string> = new Set([
+  'SUBSCRIBE',
+  'UNSUBSCRIBE',
+  'PSUBSCRIBE',
+  'PUNSUBSCRIBE',
+  'SSUBSCRIBE',
+  'SUNSUBSCRIBE',
+  'PING',
+  'QUIT',
+  'RESET',
+])
+
 /** The error for these closed gates, null when none of them refuses (a command may have to wait all the same). */
-export function refusal(closed: number, storeMessage: string): string | null {
+export function refusal(closed: number, storeMessage: string, command: Command): string | null {
   if ((closed & GATE_UNAUTHENTICATED) !== 0) return NOAUTH
+  if ((closed & GATE_SUBSCRIBED) !== 0) {
+    return (
+      `ERR Can't execute '${command.name.toLowerCase()}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / ` +
+      'PING / QUIT / RESET are allowed in this context'
+    )
+  }
   if ((closed & GATE_LOADING) !== 0) return STILL_LOADING
   if ((closed & (GATE_FAILED | GATE_FULL)) !== 0) return storeMessage
   return null

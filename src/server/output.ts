@@ -8,7 +8,8 @@
 // sequence, the first hole that is not filled yet, a reply that is still being written step by step. So whatever waits holds
 // back what was said after it, and nothing else. Only replies whose stamp was above `released` when they were written are marked.
 //
-// When the store fails, every marked reply from the first failed sequence on is cut out and one error put in its place. What is
+// When the store fails, every marked reply from the first failed sequence on is cut out and one error put in its place (a message that
+// nobody asked for is only cut out). What is
 // not marked depended on nothing that failed and stays. A marked reply never leaves in part, or the error could not replace it.
 //
 // One write is under way at a time. Usually the kernel takes all of it at once (`writableLength` is 0 afterwards) and the
@@ -54,6 +55,8 @@ export class Output {
   private readonly ends: number[]
   private readonly stamps: number[]
   private newestStamp: number
+  /** Which of the marked `replies` are none: nobody waits for an error in their place. Rising. */
+  private readonly pushes: Set<number>
   private readonly holes: Hole[]
   private filledBytes: number // in holes, or expected there; not sent yet
   private openFrom: number // the last reply is being written step by step from here on; -1 when it is whole
@@ -74,6 +77,7 @@ export class Output {
     this.ends = []
     this.stamps = []
     this.newestStamp = 0
+    this.pushes = new Set()
     this.holes = []
     this.filledBytes = 0
     this.openFrom = -1
@@ -154,6 +158,15 @@ export class Output {
     if (stamp > this.newestStamp) this.newestStamp = stamp
   }
 
+  /** Something that is no reply, between two of them: `begin`s and ends itself. `stamp` 0 depends on nothing. */
+  push(message: Buffer, stamp: number): void {
+    const position = this.begin()
+    this.writer.raw(message, 0, message.length)
+    if (stamp === 0) return
+    this.mark(position, stamp)
+    this.pushes.add(this.reply)
+  }
+
   /** The reply that began last is written in steps: nothing of it leaves before `close`. */
   open(): void {
     this.openFrom = this.writer.length
@@ -207,8 +220,9 @@ export class Output {
         if (hole.reply === reply) hole.drop()
         else this.keepHole(hole, shift)
       }
-      pieces.push(bytes.subarray(from, start), error)
-      shift += error.length - (end - start)
+      const instead = this.pushes.delete(reply) ? NOTHING : error
+      pieces.push(bytes.subarray(from, start), instead)
+      shift += instead.length - (end - start)
       from = end
     }
     for (; nextHole < holes.length; nextHole++) this.keepHole(holes[nextHole]!, shift)
@@ -248,7 +262,7 @@ export class Output {
     this.writer.length = 0
   }
 
-  /** For holes: so many bytes more or less wait in them. */
+  /** So many bytes more or less wait in holes, or to be said. */
   counted(bytes: number): void {
     this.filledBytes += bytes
   }
@@ -269,6 +283,7 @@ export class Output {
       if (this.marks > KEPT_MARKS) this.cutMarks(0)
       this.marks = 0
       this.newestStamp = 0
+      if (this.pushes.size > 0) this.pushes.clear()
       return this.writer.length
     }
     let n = 0
@@ -277,6 +292,10 @@ export class Output {
       this.cutMarks(this.marks)
       for (const column of [this.replies, this.starts, this.ends, this.stamps]) column.splice(0, n)
       this.marks -= n
+      for (const reply of this.pushes) {
+        if (reply >= this.replies[0]!) break
+        this.pushes.delete(reply)
+      }
     }
     return this.starts[0]!
   }

@@ -26,8 +26,10 @@ import { Connection, type Peer } from './connection.ts'
 import { Dispatch } from './dispatch.ts'
 import { gatherFacts } from './facts.ts'
 import { LatencyMonitor } from './latency.ts'
+import { Notifications } from './notifications.ts'
 import { Passwords } from './passwords.ts'
 import { DENIED, isLocal } from './protected-mode.ts'
+import { PubSub } from './pubsub.ts'
 import { Slowlog } from './slowlog.ts'
 import { Statistics } from './statistics.ts'
 import { Tick } from './tick.ts'
@@ -86,10 +88,12 @@ export class Server implements ServerPort {
   tick!: Tick
   dispatch!: Dispatch
   outputLimit: OutputLimit
-  /** Classes of keyspace events that are announced (notify-keyspace-events), 0: none. */
-  announced: number
+  /** The same for clients with subscriptions. */
+  subscribersOutputLimit: OutputLimit
   maxClients: number
   port: number
+  pubsub!: PubSub
+  private notifications!: Notifications
   private watching!: Watch
   private readonly options: ServerOptions
   private readonly passwords: Passwords
@@ -120,7 +124,7 @@ export class Server implements ServerPort {
     this.decoderLimits = { maxBulkBytes: 0, maxQueryBytes: 0 }
     this.stalled = new Set()
     this.outputLimit = config.get('client-output-buffer-limit').normal
-    this.announced = 0
+    this.subscribersOutputLimit = config.get('client-output-buffer-limit').pubsub
     this.maxClients = 0
     this.port = config.get('port')
     this.options = options
@@ -147,7 +151,10 @@ export class Server implements ServerPort {
       }
     },
     onGate: () => this.unparkStalled(),
-    onChange: (physical, key) => this.watching.changed(physical, key),
+    onChange: (physical, key, change) => {
+      this.notifications.changed(physical, key, change)
+      this.watching.changed(physical, key)
+    },
   }
 
   /** The engine is there, though it may still be loading: from now on clients can be served. */
@@ -155,7 +162,10 @@ export class Server implements ServerPort {
     const { clock, latency, logger, slowlog, statistics, table } = this
     this.engine = engine
     this.tick = new Tick(clock, engine)
-    this.watching = new Watch(engine, this.databases)
+    this.watching = new Watch(engine, this.databases, this.interest)
+    this.pubsub = new PubSub(engine)
+    this.notifications = new Notifications(engine, this.databases, this.pubsub)
+    this.followNotifications()
     this.dispatch = new Dispatch({
       table,
       engine,
@@ -206,6 +216,7 @@ export class Server implements ServerPort {
     this.stalled.delete(connection)
     this.tick.forget(connection)
     this.unwatch(connection)
+    this.pubsub.unsubscribeAll(connection)
   }
 
   /** SHUTDOWN: no more commands, what was answered still leaves. */
@@ -262,11 +273,11 @@ export class Server implements ServerPort {
   }
 
   private closeLateClients(now: number): void {
-    const { hardBytes, softBytes, softSeconds } = this.outputLimit
     for (const connection of [...this.connections.values()]) {
-      const { output } = connection
+      const { output, subscriptions } = connection
+      const { hardBytes, softBytes, softSeconds } = connection.outputLimit
       const idle = now - connection.lastInteraction
-      if (this.idleSeconds > 0 && idle > this.idleSeconds * 1000 && !connection.isWaiting) {
+      if (this.idleSeconds > 0 && idle > this.idleSeconds * 1000 && !connection.isWaiting && subscriptions === null) {
         this.logger.verbose(`Closing idle client: ${connection.describe()}`)
         connection.close()
       } else if (!connection.authenticated && now - connection.connectedAt > AUTHENTICATION_SECONDS * 1000) {
@@ -366,13 +377,37 @@ export class Server implements ServerPort {
     if (session.watched.length > 0 || session.watchBroken) this.watching.unwatch(session)
   }
 
+  /** Somebody begins or ceases to want to know of changes. */
+  private readonly interest = (): void => {
+    this.engine.watching = this.watching.isWatching || this.notifications.announced !== 0
+  }
+
   touchDatabase(physical: number): void {
     this.watching.databaseChanged(physical)
   }
 
-  announce(_eventClass: number, _name: string, _database: number, _key: Slice): void {}
+  /** Classes of keyspace events that are announced, 0: none. */
+  get announced(): number {
+    return this.notifications.announced
+  }
+
+  announce(eventClass: number, name: string, database: number, key: Slice): void {
+    this.notifications.announce(eventClass, name, database, key)
+  }
 
   // --- configuration
+
+  private followNotifications(): void {
+    const apply = (): void => {
+      this.notifications.configure(this.config.get('notify-keyspace-events'))
+      this.interest()
+    }
+    apply()
+    this.config.onChange(['notify-keyspace-events'], () => {
+      apply()
+      return null
+    })
+  }
 
   private readConfiguration(): void {
     const { config } = this
@@ -402,6 +437,7 @@ export class Server implements ServerPort {
     })
     follow(['client-output-buffer-limit'], () => {
       this.outputLimit = config.get('client-output-buffer-limit').normal
+      this.subscribersOutputLimit = config.get('client-output-buffer-limit').pubsub
     })
     follow(['maxclients'], () => {
       this.maxClients = this.affordableClients(config.get('maxclients'))
@@ -444,7 +480,7 @@ function matches(filter: ClientFilter, connection: Connection, self: Session, no
   const { id, type, address, localAddress, user, skipMe, maxAgeSeconds } = filter
   if (skipMe === true && connection === self) return false
   if (id !== undefined && connection.id !== id) return false
-  if (type !== undefined && type !== 'normal') return false
+  if (type !== undefined && type !== (connection.subscriptions === null ? 'normal' : 'pubsub')) return false
   if (address !== undefined && connection.peer.address !== address) return false
   if (localAddress !== undefined && connection.peer.localAddress !== localAddress) return false
   if (user !== undefined && (user !== 'default' || !connection.authenticated)) return false

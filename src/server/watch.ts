@@ -1,7 +1,7 @@
 // Who watches which key, for WATCH.
 //
 // Keys are watched in the logical database they were named in, as in Redis; the engine reports physical ones, so a change looks
-// for the database that is it now. The engine is told whether anybody watches at all, and reports nothing otherwise.
+// for the database that is it now. The engine is told whether anybody wants to know at all, and reports nothing otherwise.
 //
 // What counts as a change: any write to the key, its removal, its expiry; and a whole database emptied or swapped with another, if
 // a key of that name exists anywhere (after a swap it may be the other database's: a transaction too many may fail, none too few). A key whose time ran out between WATCH and EXEC has changed even if nobody has looked at it since: EXEC asks
@@ -16,12 +16,20 @@ export class Watch {
   private readonly databases: number
   private readonly watchers: Map<string, Set<Session>>[]
   private count: number
+  private readonly interest: () => void
 
-  constructor(engine: Engine, databases: number) {
+  /** `interest` is called when `isWatching` may have changed. */
+  constructor(engine: Engine, databases: number, interest: () => void) {
     this.engine = engine
     this.databases = databases
     this.watchers = Array.from({ length: databases }, () => new Map())
     this.count = 0
+    this.interest = interest
+  }
+
+  /** Whether anybody watches anything. */
+  get isWatching(): boolean {
+    return this.count > 0
   }
 
   watch(session: Session, database: number, key: Slice): void {
@@ -35,7 +43,7 @@ export class Watch {
     if (sessions === undefined) keys.set(name, new Set([session]))
     else sessions.add(session)
     this.count++
-    this.engine.watching = true
+    this.interest()
   }
 
   unwatch(session: Session): void {
@@ -48,7 +56,7 @@ export class Watch {
     }
     session.watched.length = 0
     session.watchBroken = false
-    this.engine.watching = this.count > 0
+    this.interest()
   }
 
   /** Engine event: a key of a physical database has changed. */
