@@ -4,8 +4,8 @@ import { REDIS_VERSION } from '../base/version.ts'
 import type { Args } from '../resp/args.ts'
 import { ADMIN, type Command, LOADING, NOSCRIPT, STALE } from './command.ts'
 import { BAD_CLIENT_NAME, isPlainName } from './connection.ts'
-import { SYNTAX_ERROR } from './errors.ts'
-import { replyWithHelp } from './help.ts'
+import { NOT_AN_INTEGER, SYNTAX_ERROR } from './errors.ts'
+import { replyWithHelp, wrongSubcommandArity } from './help.ts'
 import { parseInteger } from './numbers.ts'
 import type { ClientFilter, Session } from './session.ts'
 import { subcommandsOf } from './subcommands.ts'
@@ -15,6 +15,40 @@ const ANY_TIME = NOSCRIPT | LOADING | STALE
 const PER_CLIENT = 'O(N) for N clients.'
 
 const subcommands = [
+  {
+    name: 'CLIENT|PAUSE',
+    arity: -3,
+    flags: ADMIN | ANY_TIME,
+    keys: null,
+    run: pause,
+    summary: 'Makes commands of all clients wait: all, or those that write.',
+    since: '2.9.50',
+    group: 'connection',
+    complexity: PER_CLIENT,
+    difference: 'Keys expire while clients are paused.',
+  },
+  {
+    name: 'CLIENT|UNPAUSE',
+    arity: 2,
+    flags: ADMIN | ANY_TIME,
+    keys: null,
+    run: unpause,
+    summary: 'Lets commands go on.',
+    since: '6.2.0',
+    group: 'connection',
+    complexity: PER_CLIENT,
+  },
+  {
+    name: 'CLIENT|UNBLOCK',
+    arity: -3,
+    flags: ADMIN | ANY_TIME,
+    keys: null,
+    run: unblock,
+    summary: 'Ends the waiting of a client that waits for others (WAIT).',
+    since: '5.0.0',
+    group: 'connection',
+    complexity: 'O(1)',
+  },
   {
     name: 'CLIENT|ID',
     arity: 2,
@@ -181,8 +215,14 @@ const HELP = [
   '    Keeps and shows a flag; connections are never closed for memory in total.',
   'NO-TOUCH (ON|OFF)',
   '    Reading does not count as access to the keys.',
+  'PAUSE <timeout> [WRITE|ALL]',
+  '    Makes commands of all clients wait for <timeout> milliseconds: those that write, or all (default).',
   'REPLY (ON|OFF|SKIP)',
   '    Switches replies on or off, or skips the next one.',
+  'UNBLOCK <clientid> [TIMEOUT|ERROR]',
+  '    Ends the waiting of a client: as if time were up (default), or with an error.',
+  'UNPAUSE',
+  '    Lets commands go on.',
   'SETINFO (LIB-NAME|LIB-VER) <text>',
   `    Tells name and version of the client library (as in ${REDIS_VERSION}).`,
   'SETNAME <name>',
@@ -218,7 +258,7 @@ function list(session: Session, args: Args): void {
   else if (args.count === 4 && isWord(args.at(2), 'TYPE')) {
     const type = typeOf(args.at(3).key())
     if (type === undefined) return reply.error(unknownType(args.at(3).key()))
-    sessions = type === 'normal' ? server.sessions() : []
+    sessions = [...server.sessions()].filter((one) => (one.subscriptions === null ? 'normal' : 'pubsub') === type)
   } else if (args.count > 3 && isWord(args.at(2), 'ID')) {
     const found: Session[] = []
     for (let i = 3; i < args.count; i++) {
@@ -275,6 +315,37 @@ function filterOf(args: Args): ClientFilter | string {
     } else return SYNTAX_ERROR
   }
   return filter
+}
+
+function pause(session: Session, args: Args): void {
+  const { reply, server } = session
+  if (args.count > 4) return reply.error(wrongSubcommandArity('CLIENT', args.at(1)))
+  let all = true
+  if (args.count === 4) {
+    all = isWord(args.at(3), 'ALL')
+    if (!all && !isWord(args.at(3), 'WRITE')) return reply.error('ERR CLIENT PAUSE mode must be WRITE or ALL')
+  }
+  const ms = parseInteger(args.at(2))
+  if (ms === null) return reply.error('ERR timeout is not an integer or out of range')
+  if (ms < 0) return reply.error('ERR timeout is negative')
+  server.pauseClients(Number(ms), all)
+  reply.ok()
+}
+
+function unpause({ reply, server }: Session): void {
+  server.unpauseClients()
+  reply.ok()
+}
+
+function unblock({ reply, server }: Session, args: Args): void {
+  if (args.count > 4) return reply.error(wrongSubcommandArity('CLIENT', args.at(1)))
+  const withError = args.count === 4 && isWord(args.at(3), 'ERROR')
+  if (args.count === 4 && !withError && !isWord(args.at(3), 'TIMEOUT')) {
+    return reply.error('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR')
+  }
+  const id = parseInteger(args.at(2))
+  if (id === null) return reply.error(NOT_AN_INTEGER)
+  reply.integer(server.unblock(Number(id), withError) ? 1 : 0)
 }
 
 function replyMode(session: Session, args: Args): void {

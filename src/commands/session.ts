@@ -29,8 +29,11 @@ export interface Session {
    * Inside EXEC `step` is called in a loop, in one go.
    */
   stepwise(step: () => boolean): void
-  /** Holds the connection (no further commands run) until the returned function is called; it may then append the reply. */
-  hold(): () => void
+  /**
+   * Holds the connection (no further commands run) until the returned function is called; the handler appends the reply before that.
+   * `unblock`: CLIENT UNBLOCK asks to end the wait now, with an error or as if time were up. Without it, it cannot be asked to.
+   */
+  hold(unblock?: (withError: boolean) => void): () => void
 
   /**
    * Says something that is no reply: a message, an invalidation. It goes between replies, never into one: before the reply under way
@@ -48,6 +51,8 @@ export interface Session {
   libName: string
   libVersion: string
   authenticated: boolean
+  /** Is shown all commands. Set by ServerPort.monitor only. */
+  readonly isMonitor: boolean
   noEvict: boolean
   noTouch: boolean
   /** CLIENT REPLY. SKIP sets 'skip-next' and says nothing; dispatch makes it 'skip' for the next command, then 'on'. */
@@ -173,6 +178,12 @@ export interface ServerPort {
   sessionById(id: number): Session | undefined
   /** Closes connections that match; returns how many. */
   kill(filter: ClientFilter, self: Session): number
+  /** CLIENT PAUSE for that long: all commands, or those that may change something. */
+  pauseClients(ms: number, all: boolean): void
+  unpauseClients(): void
+  /** False: there is no such client, or it does not wait for anything that can be ended. */
+  unblock(id: number, withError: boolean): boolean
+  monitor(session: Session, isMonitor: boolean): void
   /** requirepass: constant time. User is 'default' or anything else (always refused). */
   checkPassword(user: string, password: Slice): boolean
   readonly passwordRequired: boolean

@@ -1,15 +1,21 @@
 // Every command there is: the families, in one table. Dispatch finds commands here, COMMAND describes them from here, and
 // the README's list and the tests that hold it together are made from it.
 
+import { bitfieldCommands } from './bitfield.ts'
+import { bitmapCommands } from './bitmaps.ts'
 import { clientCommands } from './clients.ts'
 import { CommandTable } from './command-table.ts'
 import { connectionCommands } from './connection.ts'
 import { counterCommands } from './counters.ts'
+import { dumpCommands } from './dump.ts'
 import { expiryCommands } from './expiry.ts'
 import { introspectionCommands } from './introspection.ts'
 import { keyCommands } from './keys.ts'
 import { latencyCommands } from './latency.ts'
+import { lcsCommands } from './lcs.ts'
 import { mergeCommands } from './merge.ts'
+import { monitorCommands } from './monitor.ts'
+import { objectCommands } from './object.ts'
 import { pubsubCommands } from './pubsub.ts'
 import { serverAdminCommands } from './server-admin.ts'
 import { slowlogCommands } from './slowlog.ts'
@@ -21,8 +27,13 @@ export const commandTable = new CommandTable([
   clientCommands,
   stringCommands,
   counterCommands,
+  lcsCommands,
+  bitmapCommands,
+  bitfieldCommands,
   keyCommands,
   expiryCommands,
+  objectCommands,
+  dumpCommands,
   transactionCommands,
   pubsubCommands,
   serverAdminCommands,
@@ -30,4 +41,5 @@ export const commandTable = new CommandTable([
   introspectionCommands,
   slowlogCommands,
   latencyCommands,
+  monitorCommands,
 ])

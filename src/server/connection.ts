@@ -24,7 +24,15 @@ import type { Args } from '../resp/args.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
 import { INVALID, MORE, RequestDecoder } from '../resp/request.ts'
 import type { Adopted } from './adopt.ts'
-import { GATE_MULTI, GATE_PREPARE, GATE_SUBSCRIBED, GATE_UNAUTHENTICATED } from './gates.ts'
+import {
+  GATE_MONITOR,
+  GATE_MULTI,
+  GATE_PAUSED,
+  GATE_PAUSED_WRITES,
+  GATE_PREPARE,
+  GATE_SUBSCRIBED,
+  GATE_UNAUTHENTICATED,
+} from './gates.ts'
 import { Output } from './output.ts'
 import { Bringing, type Parked } from './parking.ts'
 import type { OutputLimit, Server } from './server.ts'
@@ -102,6 +110,7 @@ export class Connection implements Session, Ticking {
   hasMore: boolean
   private readonly more: { readonly message: Buffer; readonly stamp: number }[]
   private subscribed: Subscriptions | null
+  private unblocker: ((withError: boolean) => void) | null
   // What the steps of a command took so far, and its arguments for SLOWLOG.
   private steppedMs: number
   private steppedArgs: readonly Buffer[]
@@ -152,6 +161,7 @@ export class Connection implements Session, Ticking {
     this.hasMore = false
     this.more = []
     this.subscribed = null
+    this.unblocker = null
     this.steppedMs = 0
     this.steppedArgs = []
     this.authenticated = authenticated
@@ -296,11 +306,13 @@ export class Connection implements Session, Ticking {
     this.server.tick.again(this)
   }
 
-  hold(): () => void {
+  hold(unblock: ((withError: boolean) => void) | null = null): () => void {
     assert(!this.isExecuting, 'a command that holds its connection must be refused in MULTI')
     this.blocked |= HELD
+    this.unblocker = unblock
     this.output.open()
     return () => {
+      this.unblocker = null
       if (this.isClosed) return
       this.blocked &= ~HELD
       this.server.tick.again(this)
@@ -359,6 +371,25 @@ export class Connection implements Session, Ticking {
   /** What of its replies it may leave unread. */
   get outputLimit(): OutputLimit {
     return this.subscribed === null ? this.server.outputLimit : this.server.subscribersOutputLimit
+  }
+
+  unblock(withError: boolean): boolean {
+    const { unblocker } = this
+    if (unblocker === null || this.isClosed) return false
+    unblocker(withError)
+    return true
+  }
+
+  get isMonitor(): boolean {
+    return (this.closedGates & GATE_MONITOR) !== 0
+  }
+
+  set isMonitor(value: boolean) {
+    this.gate(GATE_MONITOR, value)
+  }
+
+  closePauseGates(gates: number): void {
+    this.closedGates = (this.closedGates & ~(GATE_PAUSED | GATE_PAUSED_WRITES)) | gates
   }
 
   call(command: Command, args: Args): void {
@@ -492,6 +523,11 @@ export class Connection implements Session, Ticking {
     this.server.stalled.add(this)
   }
 
+  parkUntilUnpaused(row: Row, args: Args): void {
+    this.park(row, args)
+    this.server.pause.add(this)
+  }
+
   unpark(): void {
     if (this.isClosed) return
     this.blocked &= ~PARKED
@@ -586,12 +622,13 @@ export class Connection implements Session, Ticking {
     const now = this.server.clock.now()
     const { output, peer, subscribed, transaction } = this
     let flags = ''
+    if (this.isMonitor) flags += 'O'
     if (this.subscribed !== null) flags += 'P'
-    if (peer.isUnix) flags += 'U'
-    if ((this.blocked & (HELD | STEPPING | PARKED)) !== 0) flags += 'b'
     if (transaction !== null) flags += 'x'
+    if ((this.blocked & (HELD | STEPPING | PARKED)) !== 0) flags += 'b'
     if (this.watchBroken) flags += 'd'
     if ((this.blocked & CLOSING) !== 0 || this.closeAfterReply) flags += 'c'
+    if (peer.isUnix) flags += 'U'
     if (this.noEvict) flags += 'e'
     if (this.noTouch) flags += 'T'
     const command = this.lastCommand === null ? 'NULL' : this.lastCommand.name.toLowerCase()
@@ -612,10 +649,10 @@ export class Connection implements Session, Ticking {
       `multi=${transaction === null ? -1 : transaction.queue.length}`,
       `qbuf=${inputBytes}`,
       'qbuf-free=0',
-      'argv-mem=0',
+      `argv-mem=${this.parked?.args.byteLength ?? 0}`,
       `multi-mem=${transaction?.bytes ?? 0}`,
       `rbs=${this.reply.bytes.length}`,
-      'rbp=0',
+      `rbp=${this.reply.bytes.length}`,
       `obl=${this.reply.length}`,
       `oll=${output.openHoles}`,
       `omem=${output.pendingBytes}`,

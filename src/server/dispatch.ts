@@ -22,8 +22,9 @@ import { wrongArity } from '../commands/errors.ts'
 import { type Engine, GATE_STALLED } from '../engine/engine.ts'
 import type { Args } from '../resp/args.ts'
 import type { Connection } from './connection.ts'
-import { GATE_MULTI, GATE_PREPARE, gatesOf, refusal } from './gates.ts'
+import { GATE_MULTI, GATE_PAUSED, GATE_PAUSED_WRITES, GATE_PREPARE, gatesOf, refusal } from './gates.ts'
 import type { LatencyMonitor } from './latency.ts'
+import type { Monitor } from './monitor.ts'
 import { neededByTransaction, neededValues } from './parking.ts'
 import { type Slowlog, trimmed } from './slowlog.ts'
 import { Row, type Statistics } from './statistics.ts'
@@ -46,6 +47,7 @@ export interface DispatchOptions {
   readonly logger: Logger
   readonly slowlog: Slowlog
   readonly latency: LatencyMonitor
+  readonly monitor: Monitor
   /** client-query-buffer-limit; a transaction's queue counts too. */
   readonly limits: { readonly maxQueryBytes: number }
 }
@@ -60,6 +62,7 @@ export class Dispatch {
   private readonly limits: { readonly maxQueryBytes: number }
   private readonly slowlog: Slowlog
   private readonly latency: LatencyMonitor
+  private readonly monitor: Monitor
   private last: Row // the same command tends to come again
   /** Calls with more arguments are timed, whoever they are; -1: all calls. */
   private untimedArguments: number
@@ -78,6 +81,7 @@ export class Dispatch {
     this.logger = options.logger
     this.slowlog = options.slowlog
     this.latency = options.latency
+    this.monitor = options.monitor
     this.untimedArguments = FEW_ARGUMENTS
     this.usualArguments = FEW_ARGUMENTS
     this.vigilantUntilMs = 0
@@ -193,6 +197,7 @@ export class Dispatch {
     row.command.run(connection, args)
     this.lookedAtMs = this.clock.monotonic()
     const ms = this.lookedAtMs - startedMs
+    if (this.monitor.isActive) this.monitor.feed(connection, row.command, args, this.clock.now())
     if (connection.isStepping) connection.stepped(ms, trimmed(row.command.name, args))
     else {
       row.timed(ms, isSample, this.tracksLatency)
@@ -238,7 +243,7 @@ export class Dispatch {
     } else if (this.usualArguments < 0 && this.vigilantUntilMs > 0 && now > this.vigilantUntilMs) this.observe()
   }
 
-  /** slowlog-log-slower-than, latency-monitor-threshold or latency-tracking have changed. */
+  /** slowlog-log-slower-than, latency-monitor-threshold or latency-tracking have changed, or who monitors. */
   observe(tracksLatency = this.tracksLatency): void {
     this.tracksLatency = tracksLatency
     const { thresholdMicroseconds } = this.slowlog
@@ -248,7 +253,7 @@ export class Dispatch {
       thresholdMs === 0 ? Number.POSITIVE_INFINITY : thresholdMs,
     )
     // Below that, a quick command is slow just by being there.
-    this.usualArguments = this.slowMs < TIMED_BELOW_MS ? -1 : FEW_ARGUMENTS
+    this.usualArguments = this.slowMs < TIMED_BELOW_MS || this.monitor.isActive ? -1 : FEW_ARGUMENTS
     this.vigilantUntilMs = 0
   }
 
@@ -262,6 +267,10 @@ export class Dispatch {
     const refused = refusal(closed, engine.gateMessage, row.command)
     if (refused !== null) {
       this.reject(connection, row, position, refused)
+      return false
+    }
+    if ((closed & (GATE_PAUSED | GATE_PAUSED_WRITES)) !== 0) {
+      connection.parkUntilUnpaused(row, args)
       return false
     }
     if ((closed & row.mask & GATE_MULTI) !== 0) {

@@ -3,7 +3,7 @@
 // A gate is a bit. The engine closes some (engine.ts), the connection others; each row of the command table knows by its mask
 // which ones concern it. Dispatch takes one AND. Only on a hit does anybody ask what is the matter, and that is answered here.
 
-import { type Command, GROWS, IMMEDIATE, LOADING, NO_AUTH, WRITE } from '../commands/command.ts'
+import { type Command, GROWS, IMMEDIATE, LOADING, NO_AUTH, READ, WRITE } from '../commands/command.ts'
 import { GATE_FAILED, GATE_FULL, GATE_LOADING, GATE_STALLED } from '../engine/engine.ts'
 
 /** The connection has not given the password. */
@@ -12,6 +12,11 @@ export const GATE_UNAUTHENTICATED = 1 << 16
 export const GATE_MULTI = 1 << 17
 /** In RESP2 with subscriptions: only what has to do with them is allowed. */
 export const GATE_SUBSCRIBED = 1 << 19
+/** CLIENT PAUSE: everything waits, or whatever may change data or reach other clients. */
+export const GATE_PAUSED = 1 << 20
+export const GATE_PAUSED_WRITES = 1 << 21
+/** The connection is shown all commands (MONITOR): to Redis it is a kind of replica, and those do not touch keys. */
+export const GATE_MONITOR = 1 << 22
 /** Always closed: makes dispatch stop at commands that want something done before they run (values in memory). */
 export const GATE_PREPARE = 1 << 18
 
@@ -20,9 +25,10 @@ const STILL_LOADING = 'LOADING Redis is loading the dataset in memory'
 
 /** The gates that concern a command with these flags. */
 export function gatesOf(flags: number): number {
-  let gates = 0
+  let gates = GATE_PAUSED
   if ((flags & LOADING) === 0) gates |= GATE_LOADING
-  if ((flags & WRITE) !== 0) gates |= GATE_FAILED | GATE_STALLED
+  if ((flags & WRITE) !== 0) gates |= GATE_FAILED | GATE_STALLED | GATE_PAUSED_WRITES
+  if ((flags & (WRITE | READ)) !== 0) gates |= GATE_MONITOR
   if ((flags & GROWS) !== 0) gates |= GATE_FULL
   if ((flags & NO_AUTH) === 0) gates |= GATE_UNAUTHENTICATED
   if ((flags & IMMEDIATE) === 0) gates |= GATE_MULTI
@@ -32,9 +38,13 @@ export function gatesOf(flags: number): number {
 /** EXEC has to be looked at each time: what it runs has flags and values of its own. */
 export function maskOf(command: Command): number {
   const prepares = (command.values ?? null) !== null || command.name === 'EXEC'
-  const gates = gatesOf(command.flags) | (prepares ? GATE_PREPARE : 0)
+  let gates = gatesOf(command.flags) | (prepares ? GATE_PREPARE : 0)
+  if (REACHES_OTHERS.has(command.name)) gates |= GATE_PAUSED_WRITES | GATE_MONITOR
   return SUBSCRIBERS_COMMANDS.has(command.name) ? gates : gates | GATE_SUBSCRIBED
 }
+
+/** Not flagged as writing, yet what they do would be passed on to replicas. */
+const REACHES_OTHERS: ReadonlySet<string> = new Set(['PUBLISH', 'SPUBLISH', 'PFCOUNT'])
 
 const SUBSCRIBERS_COMMANDS: ReadonlySet<string> = new Set([
   'SUBSCRIBE',
@@ -58,6 +68,7 @@ export function refusal(closed: number, storeMessage: string, command: Command):
     )
   }
   if ((closed & GATE_LOADING) !== 0) return STILL_LOADING
+  if ((closed & GATE_MONITOR) !== 0) return "ERR Replica can't interact with the keyspace"
   if ((closed & (GATE_FAILED | GATE_FULL)) !== 0) return storeMessage
   return null
 }

@@ -26,8 +26,10 @@ import { Connection, type Peer } from './connection.ts'
 import { Dispatch } from './dispatch.ts'
 import { gatherFacts } from './facts.ts'
 import { LatencyMonitor } from './latency.ts'
+import { Monitor } from './monitor.ts'
 import { Notifications } from './notifications.ts'
 import { Passwords } from './passwords.ts'
+import { Pause } from './pause.ts'
 import { DENIED, isLocal } from './protected-mode.ts'
 import { PubSub } from './pubsub.ts'
 import { Slowlog } from './slowlog.ts'
@@ -80,6 +82,8 @@ export class Server implements ServerPort {
   readonly statistics: Statistics
   readonly slowlog: Slowlog
   readonly latency: LatencyMonitor
+  readonly monitors: Monitor
+  readonly pause: Pause
   readonly buffers: BufferPool
   readonly decoderLimits: DecoderLimits
   /** Connections whose write waits for a stalled store. */
@@ -120,6 +124,8 @@ export class Server implements ServerPort {
     this.statistics = new Statistics()
     this.slowlog = new Slowlog()
     this.latency = new LatencyMonitor()
+    this.monitors = new Monitor()
+    this.pause = new Pause(clock, () => this.connections.values())
     this.buffers = new BufferPool()
     this.decoderLimits = { maxBulkBytes: 0, maxQueryBytes: 0 }
     this.stalled = new Set()
@@ -174,6 +180,7 @@ export class Server implements ServerPort {
       logger,
       slowlog,
       latency,
+      monitor: this.monitors,
       limits: this.decoderLimits,
     })
     this.followObservation()
@@ -203,6 +210,7 @@ export class Server implements ServerPort {
     const { socket } = adopted
     const connection = new Connection(this, this.nextId++, adopted, peer, !this.passwords.required)
     this.connections.set(connection.id, connection)
+    if (this.pause.gates !== 0) connection.closePauseGates(this.pause.gates)
     if (!isUnix && this.keepaliveSeconds > 0) socket.setKeepAlive(true, this.keepaliveSeconds * 1000)
     socket.on('end', () => connection.endInput())
     socket.on('error', () => connection.close())
@@ -214,6 +222,8 @@ export class Server implements ServerPort {
   left(connection: Connection): void {
     this.connections.delete(connection.id)
     this.stalled.delete(connection)
+    this.pause.forget(connection)
+    if (connection.isMonitor) this.monitor(connection, false)
     this.tick.forget(connection)
     this.unwatch(connection)
     this.pubsub.unsubscribeAll(connection)
@@ -312,6 +322,28 @@ export class Server implements ServerPort {
       else connection.close()
     }
     return killed
+  }
+
+  pauseClients(ms: number, all: boolean): void {
+    this.pause.start(this.clock.now() + ms, all)
+  }
+
+  unpauseClients(): void {
+    this.pause.stop()
+  }
+
+  unblock(id: number, withError: boolean): boolean {
+    return this.connections.get(id)?.unblock(withError) ?? false
+  }
+
+  monitor(session: Session, isMonitor: boolean): void {
+    const connection = this.connections.get(session.id)
+    if (connection !== undefined) {
+      connection.isMonitor = isMonitor
+      if (isMonitor) this.monitors.add(connection)
+    }
+    if (!isMonitor) this.monitors.remove(session as Connection)
+    this.dispatch.observe()
   }
 
   checkPassword(user: string, password: Slice): boolean {
