@@ -1,0 +1,193 @@
+// From a seed to a batch. A batch has a few favourite commands and few keys, so that commands meet what others left behind;
+// most arguments have the right shape, some are hurt: a word missing, one too many, two exchanged, one replaced.
+
+import { type Random, randomFrom } from '../harness/random.ts'
+import { excluded, fixed, shapes } from './grammar.ts'
+import { inSomeCase, type Shape, shape } from './shape.ts'
+import { type Batch, type ConnectionName, type Step, SUBSCRIBER_ID } from './step.ts'
+import { kinds } from './words.ts'
+
+/** What every batch needs to have something to look at. */
+const CORE = ['SET', 'GET', 'DEL', 'APPEND', 'INCRBY', 'MSET', 'EXPIRE', 'TTL', 'SELECT', 'COPY', 'EXISTS', 'SETRANGE']
+const TRANSACTION = ['MULTI', 'EXEC', 'DISCARD', 'WATCH', 'UNWATCH']
+
+const shaped = new Map<string, Shape>(Object.entries(shapes).map(([name, text]) => [name, shape(text)]))
+const wild: Shape = (random) => Array.from({ length: random.below(5) }, () => kinds['any']!(random))
+
+const subscriberShapes = [
+  'SUBSCRIBE channel...',
+  'PSUBSCRIBE channels...',
+  'SSUBSCRIBE channel...',
+  'UNSUBSCRIBE channel...',
+  'PUNSUBSCRIBE channels...',
+  'SUNSUBSCRIBE channel...',
+  'PING [message]',
+  'HELLO (2|3)',
+  'RESET',
+  'GET key',
+  'SET key value',
+  'SUBSCRIBE',
+  'CLIENT GETNAME',
+].map(shape)
+
+const trackerShapes = [
+  'CLIENT TRACKING ON [BCAST] [PREFIX ("k"|"n"|key)] [NOLOOP]',
+  'CLIENT TRACKING ON [OPTIN|OPTOUT] [NOLOOP]',
+  'CLIENT TRACKING (OFF|ON|option) [BCAST|OPTIN|OPTOUT|NOLOOP|option]',
+  'CLIENT CACHING (YES|NO)',
+  'CLIENT TRACKINGINFO',
+  'GET key',
+  'GET key',
+  'MGET key...',
+  'STRLEN key',
+  'EXISTS key...',
+  'SET key value',
+  'DEL key',
+  'HELLO (3|3|2)',
+].map(shape)
+
+const CLOSING = [
+  '*1\r\nGET\r\n',
+  '*x\r\n',
+  '*2\r\n$3\r\nGET\r\n$-1\r\n',
+  '*1\r\n$x\r\n',
+  '*99999999999\r\n',
+  'SET "k1\r\n',
+  "GET 'k1\r\n",
+  'GET "k1"x\r\n',
+  '*1\r\n$4\r\nQUIT\r\n',
+  'quit\r\n',
+]
+
+/** What the batches are made of: names of commands that both servers list and that may be sent, in capitals. */
+export function sendable(ours: ReadonlySet<string>, theirs: ReadonlySet<string>): string[] {
+  return [...ours].filter((name) => theirs.has(name) && !isExcluded(name)).sort()
+}
+
+export const isExcluded = (name: string): boolean => name in excluded || name.split(' ')[0]! in excluded
+
+export interface GenerateOptions {
+  readonly seed: number
+  /** From sendable(). */
+  readonly commands: readonly string[]
+  readonly steps: number
+}
+
+export function generate({ seed, commands, steps }: GenerateOptions): Batch {
+  const random = randomFrom(seed)
+  const known = new Set(commands)
+  const usual = commands.filter((name) => name !== 'QUIT' && !TRANSACTION.includes(name))
+  const core = CORE.filter((name) => known.has(name))
+  const favourites = Array.from({ length: random.between(4, 14) }, () => random.pick(usual))
+  const subscribes = known.has('PUBLISH') && random.chance(0.2)
+  const tracks = known.has('CLIENT GETREDIR') && random.chance(0.12)
+  const events = subscribes && random.chance(0.5) ? 'KEAmn' : ''
+  const transactions = random.chance(0.5)
+  const batch: Step[] = []
+  let on: ConnectionName = 'a'
+  while (batch.length < steps) {
+    if (random.chance(0.15)) on = random.chance(0.6) ? 'a' : 'b'
+    if (subscribes && random.chance(0.15)) batch.push(subscriberStep())
+    else if (tracks && random.chance(0.25)) batch.push(trackerStep())
+    else batch.push(step(on))
+  }
+  if (subscribes) batch.push({ on: 's', kind: 'command', words: ['PING'] })
+  if (tracks) batch.push({ on: 't', kind: 'command', words: ['PING'] })
+  return { seed, steps: batch, events }
+
+  function step(name: ConnectionName): Step {
+    if (random.chance(0.004)) return { on: name, kind: 'closing', words: [random.pick(CLOSING)] }
+    if (random.chance(0.006)) {
+      const more = Array.from({ length: random.between(1, 4) }, () => line(random.pick(core)))
+      return { on: name, kind: 'silent', words: [], more }
+    }
+    const words = line(commandName())
+    const inline = random.chance(0.03) && words.join('').length < 5000
+    return { on: name, kind: inline ? 'inline' : 'command', words }
+  }
+
+  function commandName(): string {
+    if (transactions && random.chance(0.12)) return random.pick([...TRANSACTION, 'EXEC', 'MULTI'])
+    const dice = random.next()
+    if (dice < 0.35) return random.pick(core)
+    if (dice < 0.85) return random.pick(favourites)
+    return random.pick(usual)
+  }
+
+  function line(name: string): string[] {
+    if (random.chance(0.003)) return [random.pick(['nosuch', 'getx', 'SE T', 'hget2', 'x']), ...wild(random)]
+    for (;;) {
+      const words = [...name.split(' ').map((word) => inSomeCase(word, random)), ...argumentsOf(name)]
+      if (!isTooLarge(words) && !isTooSoon(words)) return words
+    }
+  }
+
+  function argumentsOf(name: string): string[] {
+    const args = (shaped.get(name) ?? wild)(random)
+    return fixed.has(name) || !random.chance(0.1) ? args : hurt(args, random)
+  }
+
+  function subscriberStep(): Step {
+    return { on: 's', kind: 'command', words: random.pick(subscriberShapes)(random) }
+  }
+
+  function trackerStep(): Step {
+    const words = random.pick(trackerShapes)(random)
+    if (subscribes && words[1] === 'TRACKING' && random.chance(0.2)) words.push('REDIRECT', SUBSCRIBER_ID)
+    return { on: 't', kind: 'command', words }
+  }
+}
+
+/** Arguments that nobody meant. */
+function hurt(args: string[], random: Random): string[] {
+  const words = [...args]
+  const at = random.below(words.length + 1)
+  switch (random.below(6)) {
+    case 0:
+      words.splice(at, 1)
+      break
+    case 1:
+      words.splice(at, 0, kinds['any']!(random))
+      break
+    case 2:
+      words.push(kinds['option']!(random))
+      break
+    case 3:
+      if (words.length > 0) words[random.below(words.length)] = kinds['any']!(random)
+      break
+    case 4:
+      if (at > 0 && at < words.length) [words[at - 1], words[at]] = [words[at]!, words[at - 1]!]
+      break
+    default:
+      words.push(...words.slice(at))
+  }
+  return words
+}
+
+const OFFSETS: ReadonlySet<string> = new Set(['SETBIT', 'SETRANGE', 'BITFIELD', 'BITFIELD_RO'])
+
+/** Would make a string of many megabytes, or nearly. Beyond the limit it is refused, and that is wanted. */
+function isTooLarge(words: readonly string[]): boolean {
+  if (!OFFSETS.has(words[0]!.toUpperCase())) return false
+  return words.slice(2).some((word) => {
+    const number = Number(/^#?(\d+)$/.exec(word)?.[1] ?? 0)
+    return number > (word.startsWith('#') ? 10_000 : 1_000_000) && number < 2 ** 32
+  })
+}
+
+const RELATIVE: Readonly<Record<string, number>> = {
+  EXPIRE: 2, PEXPIRE: 2, SETEX: 2, PSETEX: 2, RESTORE: 2, SET: 3, GETEX: 2,
+} // biome-ignore format: a list
+
+/** Would expire while the batch is running, sooner on one server than on the other. */
+function isTooSoon(words: readonly string[]): boolean {
+  const from = RELATIVE[words[0]!.toUpperCase()]
+  if (from === undefined) return /^p?expireat$/i.test(words[0]!) && words.slice(2).some(isAboutNow)
+  return words.slice(from).some((word) => (Number(word) > 0 && Number(word) < 90_000) || isAboutNow(word))
+}
+
+/** Milliseconds or seconds since 1970 that are neither long past nor far away. */
+function isAboutNow(word: string): boolean {
+  const number = Number(word)
+  return (number > 1.5e9 && number < 2.5e9) || (number > 1.5e12 && number < 2.5e12)
+}
