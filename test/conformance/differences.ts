@@ -58,6 +58,9 @@ const REDIS_KEYSPACE = `commands: ${[
   'move 3 fast,write 1 1 1',
 ].join(' | ')}`
 
+const confirmed = (type: string): string => `${type}3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n`
+const own = (type: string, n: number): string => `${type}3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\n${n}\r\n`
+
 export const differences: readonly Difference[] = [
   ...rows(
     { family: 'strings', title: 'a key of a megabyte, and one byte more' },
@@ -179,6 +182,22 @@ export const differences: readonly Difference[] = [
       '[commands] COMMAND INFO SCAN KEYS DBSIZE RANDOMKEY FLUSHDB FLUSHALL SWAPDB MOVE',
       REDIS_KEYSPACE,
       REDIS_KEYSPACE.replace('move 3 fast', 'move 3 denyoom,fast'),
+    ],
+  ),
+  ...rows(
+    { family: 'pubsub', title: "one's own message out of a transaction" },
+    "Redis 7.0 says it in the middle of EXEC's array. RESP3's specification has pushes between replies only, and 7.2 does so too.",
+    [
+      '[all] EXEC',
+      `*4\r\n${confirmed('*')}${own('*', 1)}:1\r\n${own('*', 2)}:1\r\n*2\r\n$4\r\npong\r\n$0\r\n\r\n`,
+      `*4\r\n${confirmed('*')}:1\r\n:1\r\n*2\r\n$4\r\npong\r\n$0\r\n\r\n${own('*', 1)}${own('*', 2)}`,
+      2,
+    ],
+    [
+      '[all] EXEC',
+      `*4\r\n${confirmed('>')}${own('>', 1)}:1\r\n${own('>', 2)}:1\r\n+PONG\r\n`,
+      `*4\r\n${confirmed('>')}:1\r\n:1\r\n+PONG\r\n${own('>', 1)}${own('>', 2)}`,
+      3,
     ],
   ),
 ]

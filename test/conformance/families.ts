@@ -7,6 +7,7 @@ import { expiry } from './families/expiry.ts'
 import { keys } from './families/keys.ts'
 import { numbers } from './families/numbers.ts'
 import { protocol } from './families/protocol.ts'
+import { pubsub, pushes } from './families/pubsub.ts'
 import { server } from './families/server.ts'
 import { strings } from './families/strings.ts'
 import { transactions } from './families/transactions.ts'
@@ -21,6 +22,8 @@ export const families: readonly Family[] = [
   databases,
   connections,
   protocol,
+  pubsub,
+  pushes,
   server,
   arity,
   authentication,

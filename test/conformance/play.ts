@@ -14,18 +14,24 @@ const REPLY_LIMIT_MS = 3000
 /** One result per step: the raw reply as latin1, or what its normaliser made of it, or <closed>, <no reply>. */
 export async function play(one: Case, server: Server, protocol: Protocol, password?: string): Promise<string[]> {
   const connections = new Map<string, RawConnection>()
+  const ids: Ids = new Map()
+  const namesClients = one.steps.some((step) => step.text.includes('{id:') || step.tag === 'ids')
   const connection = async (name: string): Promise<RawConnection> => {
     const known = connections.get(name)
     if (known !== undefined) return known
     const fresh = await server.connect({ replyLimitMs: REPLY_LIMIT_MS })
     connections.set(name, fresh)
+    if (namesClients) ids.set(name, String(await fresh.call('CLIENT', 'ID')))
     if (protocol === 3) await fresh.call('HELLO', 3, ...(password === undefined ? [] : ['AUTH', 'default', password]))
     return fresh
   }
   await clear(server, password)
   try {
     const results: string[] = []
-    for (const step of one.steps) results.push(await take(step, await connection(step.connection)))
+    for (const step of one.steps) {
+      for (const [, name] of step.text.matchAll(ID)) await connection(name!)
+      results.push(await take(withIds(step, ids), await connection(step.connection), ids))
+    }
     return results
   } finally {
     for (const open of connections.values()) open.close()
@@ -41,16 +47,32 @@ async function clear(server: Server, password: string | undefined): Promise<void
   await admin.closed
 }
 
-async function take(step: Step, on: RawConnection): Promise<string> {
+/** The client's number on each connection, for cases that speak of it. */
+type Ids = Map<string, string>
+
+const ID = /\{id:([a-z])\}/g
+
+function withIds(step: Step, ids: Ids): Step {
+  if (!step.text.includes('{id:')) return step
+  const words = step.words.map((word) =>
+    Buffer.from(
+      word.toString('latin1').replace(ID, (_, name: string) => ids.get(name)!),
+      'latin1',
+    ),
+  )
+  return { ...step, words }
+}
+
+async function take(step: Step, on: RawConnection, ids: Ids): Promise<string> {
   try {
-    return await result(step, on)
+    return await result(step, on, ids)
   } catch (error) {
     if (error instanceof ConnectionClosed) return '<closed>'
     return `<${(error as Error).message}>`
   }
 }
 
-async function result(step: Step, on: RawConnection): Promise<string> {
+async function result(step: Step, on: RawConnection, ids: Ids): Promise<string> {
   const [tag, detail] = split(step.tag)
   const bytes = tag === 'raw' ? Buffer.concat(step.words) : encodeRequest(step.words)
   switch (tag) {
@@ -66,6 +88,18 @@ async function result(step: Step, on: RawConnection): Promise<string> {
       on.send(bytes)
       if (detail === 'closed') return untilClosed(on)
       return several(on, Number(detail))
+    case 'all':
+      on.send(bytes)
+      return (await upToPing(on)).join('')
+    case 'heard':
+      return detail === undefined ? (await upToPing(on)).join('') : several(on, Number(detail))
+    case 'unordered':
+      return (await upToPing(on)).sort().join('')
+    case 'ids': {
+      let text = plain(await ask(on, bytes))
+      for (const [name, id] of ids) text = text.replaceAll(`:${id}\r\n`, `:{id:${name}}\r\n`)
+      return text
+    }
     case 'until':
       return until(on, bytes, detail!)
     case 'scan':
@@ -83,6 +117,19 @@ function split(tag: string | undefined): [string | undefined, string | undefined
   if (tag === undefined) return [undefined, undefined]
   const space = tag.indexOf(' ')
   return space < 0 ? [tag, undefined] : [tag.slice(0, space), tag.slice(space + 1)]
+}
+
+const SENTINEL = 'the end of what was said'
+
+/** All replies that come before that of a PING. */
+async function upToPing(on: RawConnection): Promise<string[]> {
+  on.send(encodeRequest(['PING', SENTINEL]))
+  const all: string[] = []
+  for (;;) {
+    const text = plain(await on.reply())
+    if (text.includes(SENTINEL)) return all
+    all.push(text)
+  }
 }
 
 const plain = (reply: RawReply): string => reply.raw.toString('latin1')

@@ -10,10 +10,16 @@
 //   [closed] QUIT                                all bytes until the server closes, and that it does close
 //   [raw 2] "PING\r\nPING\r\n"                   bytes as they are, then that many replies
 //   [raw closed] "*1\r\n$x\r\n"                  bytes as they are, then all bytes until the server closes
+//   [all] SUBSCRIBE x y                          everything that comes up to the reply of a PING sent behind it: for commands that answer
+//                                                several times or not at all, and for what is said without being asked
+//   [heard] b|                                   everything that has come on "b" so far (a PING again tells the end)
+//   [unordered] b|                               the same, sorted, where the order is nobody's promise
+//   [heard 2] b|                                 waits for two replies on "b", sending nothing
+//   [ids] CLIENT GETREDIR                        the bytes, with the numbers of this case's clients replaced by {id:a}, {id:b}, ...
 //   // words                                     a remark
 //
 // Words are split and quoted as redis-cli does: "..." with \n \r \t \a \b \\ \" \xHH, '...' with \'. In addition
-// {x*1000} stands for a thousand x.
+// {x*1000} stands for a thousand x, and {id:b} for the number of the client on connection "b".
 
 export interface Step {
   /** The line as written: it names the step in messages and in differences.ts. */
@@ -59,7 +65,7 @@ export function family(name: string, text: string, options: { readonly password?
 function step(line: string): Step {
   const match = /^(?:\[([^\]]+)\]\s+)?(?:([a-z])\|\s*)?(.*)$/.exec(line)!
   const words = splitWords(match[3]!)
-  if (words.length === 0) throw new Error(`nothing to send: ${line}`)
+  if (words.length === 0 && !/^(heard|unordered)\b/.test(match[1] ?? '')) throw new Error(`nothing to send: ${line}`)
   return { text: line, connection: match[2] ?? 'a', tag: match[1], words }
 }
 
