@@ -110,6 +110,7 @@ export const syntax: Readonly<Record<string, string>> = {
   RENAMENX: 'key:key0 newkey:key1',
   REPLICAOF: 'args<host-port(host port:int) | no-one(NO ONE)>',
   RESTORE: 'key:key0 ttl:int serialized-value [REPLACE@3.0.0] [ABSTTL@5.0.0] [IDLETIME seconds:int@5.0.0] [FREQ frequency:int@5.0.0]',
+  'RESTORE-ASKING': 'key:key0 ttl:int serialized-value [REPLACE@3.0.0] [ABSTTL@5.0.0] [IDLETIME seconds:int@5.0.0] [FREQ frequency:int@5.0.0]',
   SCAN: 'cursor:int [MATCH pattern:pattern] [COUNT count:int] [TYPE type@6.0.0]',
   'SCRIPT|DEBUG': 'mode<YES | SYNC | NO>',
   'SCRIPT|EXISTS': 'sha1...',
@@ -167,6 +168,7 @@ export const history: Readonly<Record<string, readonly (readonly [version: strin
   PTTL: [['2.8.0', '-2 for a key that is not there.']],
   RENAMENX: [['3.2.0', 'A key may be renamed to itself.']],
   RESTORE: [['3.0.0', 'REPLACE.'], ['5.0.0', 'ABSTTL.'], ['5.0.0', 'IDLETIME and FREQ.']],
+  'RESTORE-ASKING': [['3.0.0', 'REPLACE.'], ['5.0.0', 'ABSTTL.'], ['5.0.0', 'IDLETIME and FREQ.']],
   SCAN: [['6.0.0', 'TYPE.']],
   'SCRIPT|FLUSH': [['6.2.0', 'ASYNC and SYNC.']],
   SET: [['2.6.12', 'EX, PX, NX and XX.'], ['6.0.0', 'KEEPTTL.'], ['6.2.0', 'GET, EXAT and PXAT.'], ['7.0.0', 'NX together with GET.']],
@@ -188,4 +190,4 @@ export const deprecated: Readonly<Record<string, Retirement>> = {
 }
 
 /** Commands that are for the server's developers, not for programs. */
-export const forDevelopers: ReadonlySet<string> = new Set(['DEBUG', 'PFDEBUG', 'PFSELFTEST'])
+export const forDevelopers: ReadonlySet<string> = new Set(['DEBUG', 'PFDEBUG', 'PFSELFTEST', 'RESTORE-ASKING'])
