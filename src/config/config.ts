@@ -102,20 +102,21 @@ export class Config {
   }
 
   #set(pairs: readonly (readonly [name: string, text: string])[]): Outcome {
-    const wanted = new Map<Directive, { name: string; text: string }>()
+    const wanted = new Map<string, { directive: Directive; name: string; text: string }>()
     for (const [name, text] of pairs) {
       const directive = find(name)
       if (directive === undefined) {
         return `ERR Unknown option or number of arguments for CONFIG SET - '${harmless(name)}'`
       }
-      const obstacle = wanted.has(directive) ? 'duplicate parameter' : this.#obstacle(directive)
+      // Under its two names a directive may be set twice, as in Redis; then the last one holds.
+      const obstacle = wanted.has(name.toLowerCase()) ? 'duplicate parameter' : this.#obstacle(directive)
       if (obstacle !== null) return refused(name, obstacle)
-      wanted.set(directive, { name, text })
+      wanted.set(name.toLowerCase(), { directive, name, text })
     }
 
     const settings = this.#settings
     const changes: { directive: Directive; name: string; value: unknown }[] = []
-    for (const [directive, { name, text }] of wanted) {
+    for (const { directive, name, text } of wanted.values()) {
       const value = settings.parse(directive, [text], false)
       if (value instanceof Refusal) return refused(name, value.text)
       changes.push({ directive, name, value })

@@ -3,7 +3,7 @@
 
 import { quoteIfNeeded, Refusal } from './grammar.ts'
 import { ARITY, type Kind, notOneOf } from './kinds.ts'
-import { readBytes } from './numbers.ts'
+import { readBytes, writeBytes } from './numbers.ts'
 
 /** Any words, not more than `max` of them. */
 export function words(max: number, tooMany: string): Kind<string[]> {
@@ -76,7 +76,7 @@ export const percentiles: Kind<number[]> = {
 }
 
 function percentileText(value: number): string {
-  return String(Number(value.toFixed(6)))
+  return Object.is(value, -0) ? '-0' : String(Number(value.toFixed(6)))
 }
 
 /** Pairs of seconds and changes. Lines of a file add up; an empty one forgets them, and so does CONFIG SET. */
@@ -136,13 +136,16 @@ export const outputLimits: Kind<OutputLimits> = {
     }
     return limits
   },
-  // Redis still says slave here, and tools look for it.
-  text: (value) => outputLimits.lines(value).join(' '),
-  lines: (value) =>
-    (['normal', 'replica', 'pubsub'] as const).map((group) => {
-      const { hardBytes, softBytes, softSeconds } = value[group]
-      return `${group === 'replica' ? 'slave' : group} ${BigInt(hardBytes)} ${BigInt(softBytes)} ${softSeconds}`
-    }),
+  // Redis still says slave here, and tools look for it. In a file it says replica.
+  text: (value) => writeLimits(value, String).join(' ').replace('replica', 'slave'),
+  lines: (value) => writeLimits(value, writeBytes),
+}
+
+function writeLimits(value: OutputLimits, size: (bytes: bigint) => string): string[] {
+  return (['normal', 'replica', 'pubsub'] as const).map((group) => {
+    const { hardBytes, softBytes, softSeconds } = value[group]
+    return `${group} ${size(BigInt(hardBytes))} ${size(BigInt(softBytes))} ${softSeconds}`
+  })
 }
 
 /** A whole number as C's strtol reads it: blanks and a sign before it, nothing at all is 0, held at the ends of 64 bits. */

@@ -50,12 +50,13 @@ export function bytes(min: number, max: number): Kind<number> {
 
 /** The same in 64 bits. What is below `floor` is taken, and becomes `floor`. */
 export function amount(min: bigint, max: bigint, floor: bigint = min): Kind<bigint> {
-  return single(`${writeBytes(min)}..${writeBytes(max)}`, String, (word) => {
+  const kind = single<bigint>(`${writeBytes(min)}..${writeBytes(max)}`, String, (word) => {
     const value = readBytes(word)
     if (value === null) return new Refusal('argument must be a memory value')
     const checked = within(value, min, max)
     return checked instanceof Refusal || checked >= floor ? checked : floor
   })
+  return { ...kind, lines: (value) => [writeBytes(value)] }
 }
 
 /** Bytes, or a percentage ("5%"), which is kept as a negative number. */
@@ -102,7 +103,8 @@ const UNITS: Readonly<Record<string, bigint>> = {
   gb: 1024n ** 3n,
 }
 
-function writeBytes(value: bigint): string {
+/** As a file says it: in the largest unit that leaves a whole number. */
+export function writeBytes(value: bigint): string {
   for (const unit of ['gb', 'mb', 'kb']) {
     const size = UNITS[unit]!
     if (value >= size && value % size === 0n) return `${value / size}${unit}`
@@ -129,6 +131,6 @@ function narrow(kind: Kind<bigint>): Kind<number> {
       return value instanceof Refusal ? value : Number(value)
     },
     text: String,
-    lines: (value) => [String(value)],
+    lines: (value) => kind.lines(BigInt(value)),
   }
 }

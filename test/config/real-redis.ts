@@ -14,17 +14,13 @@ export interface RedisServer {
   stop(): Promise<void>
 }
 
-/** A redis-server of its own on a unix socket, ready. */
-export async function startRedis(): Promise<RedisServer> {
+/** A redis-server of its own on a unix socket, ready. `args` come first: a file, if it shall have one. */
+export async function startRedis(args: readonly string[] = []): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), 'casky-redis-'))
   const socket = join(folder, 'socket')
-  const child: ChildProcess = spawn(
-    'redis-server',
-    ['--port', '0', '--unixsocket', socket, '--dir', folder, '--save', ''],
-    {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    },
-  )
+  const child: ChildProcess = spawn('redis-server', [...args, '--port', '0', '--unixsocket', socket, '--dir', folder], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
   let said = ''
   await new Promise<void>((ready, failed) => {
     child.once('error', failed)

@@ -92,8 +92,8 @@ test('lists that add up are written whole', () => {
     ['client-output-buffer-limit', 'slave 4 5 6'],
   ])
   expect(text).toBe(
-    'client-output-buffer-limit normal 1 2 3\nclient-output-buffer-limit slave 4 5 6\n' +
-      'client-output-buffer-limit pubsub 33554432 8388608 60\nport 1\n',
+    'client-output-buffer-limit normal 1 2 3\nclient-output-buffer-limit replica 4 5 6\n' +
+      'client-output-buffer-limit pubsub 32mb 8mb 60\nport 1\n',
   )
 })
 

@@ -66,10 +66,6 @@ test.each([
     ['timeout', '5', 'port', 'x'],
     "ERR CONFIG SET failed (possibly related to argument 'port') - argument couldn't be parsed into an integer",
   ],
-  [
-    ['slave-priority', '1', 'replica-priority', '2'],
-    "ERR CONFIG SET failed (possibly related to argument 'replica-priority') - duplicate parameter",
-  ],
 ])('CONFIG SET %j is refused and changes nothing', (words, text) => {
   const config = listening()
   const before = config.match(['*'])
