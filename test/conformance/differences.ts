@@ -61,6 +61,8 @@ const REDIS_KEYSPACE = `commands: ${[
 const confirmed = (type: string): string => `${type}3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n`
 const own = (type: string, n: number): string => `${type}3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\n${n}\r\n`
 
+const MISSED = '>4\r\n$8\r\npmessage\r\n$6\r\n__key*\r\n$22\r\n__keyspace@0__:nothing\r\n$7\r\nkeymiss\r\n'
+
 export const differences: readonly Difference[] = [
   ...rows(
     { family: 'strings', title: 'a key of a megabyte, and one byte more' },
@@ -199,5 +201,11 @@ export const differences: readonly Difference[] = [
       `*4\r\n${confirmed('>')}:1\r\n:1\r\n+PONG\r\n${own('>', 1)}${own('>', 2)}`,
       3,
     ],
+  ),
+  ...rows(
+    { family: 'own notifications', title: 'of a command that has begun its reply' },
+    'Redis 7.0 says it in the middle of the array; see above.',
+    ['[all] MGET k nothing k', `*3\r\n$1\r\nv\r\n${MISSED}_\r\n$1\r\nv\r\n`, `*3\r\n$1\r\nv\r\n_\r\n$1\r\nv\r\n${MISSED}`],
+    ['[all] MGET nothing', `*1\r\n${MISSED}_\r\n`, `*1\r\n_\r\n${MISSED}`],
   ),
 ]

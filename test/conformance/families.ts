@@ -5,6 +5,7 @@ import { authentication, authenticationLimits, connections } from './families/co
 import { databases } from './families/databases.ts'
 import { expiry } from './families/expiry.ts'
 import { keys } from './families/keys.ts'
+import { notifications, ownNotifications } from './families/notifications.ts'
 import { numbers } from './families/numbers.ts'
 import { protocol } from './families/protocol.ts'
 import { pubsub, pushes } from './families/pubsub.ts'
@@ -24,6 +25,8 @@ export const families: readonly Family[] = [
   protocol,
   pubsub,
   pushes,
+  notifications,
+  ownNotifications,
   server,
   arity,
   authentication,
