@@ -62,6 +62,19 @@ export const keyCommands = [
     complexity: 'O(N) for N keys.',
   },
   {
+    name: 'TOUCH',
+    arity: -2,
+    flags: READ | FAST,
+    keys: ALL_KEYS,
+    access: RO,
+    tips: ['request_policy:multi_shard', 'response_policy:agg_sum'],
+    run: touch,
+    summary: 'Counts as access to the keys, and returns how many of them exist.',
+    since: '3.2.1',
+    group: 'generic',
+    complexity: 'O(N) for N keys.',
+  },
+  {
     name: 'TYPE',
     arity: 2,
     flags: READ | FAST,
@@ -86,6 +99,24 @@ export const keyCommands = [
     ],
     run: rename,
     summary: 'Gives what a key holds, and its time to live, another name; replaces what that name held.',
+    since: '1.0.0',
+    group: 'generic',
+    complexity: 'O(N) for N bytes of the value: it is written again.',
+    difference: 'Writes the value again, so it is refused when the disk is full.',
+  },
+  {
+    name: 'RENAMENX',
+    arity: 3,
+    flags: WRITE | GROWS | FAST,
+    keys: TWO_KEYS,
+    values: FIRST_KEY,
+    needsValues: (args) => !args.at(1).equals(args.at(2)),
+    access: [
+      ['RW', 'access', 'delete'],
+      ['OW', 'insert'],
+    ],
+    run: renamenx,
+    summary: 'Gives what a key holds another name unless a key of that name exists. Returns whether it did.',
     since: '1.0.0',
     group: 'generic',
     complexity: 'O(N) for N bytes of the value: it is written again.',
@@ -239,6 +270,18 @@ function exists(session: Session, args: Args): void {
   session.reply.integer(count)
 }
 
+// Also for a client that has said CLIENT NO-TOUCH: this command is the exception.
+function touch(session: Session, args: Args): void {
+  let count = 0
+  for (let i = 1; i < args.count; i++) {
+    const entry = findToRead(session, args.at(i))
+    if (entry === NONE) continue
+    session.engine.setIdle(entry, 0)
+    count++
+  }
+  session.reply.integer(count)
+}
+
 function type(session: Session, args: Args): void {
   const entry = findToRead(session, args.at(1))
   session.reply.simple(entry === NONE ? 'none' : typeName(session.engine.typeOf(entry)))
@@ -249,15 +292,27 @@ function type(session: Session, args: Args): void {
 function rename(session: Session, args: Args): void {
   const { engine, reply, database } = session
   const from = args.at(1)
+  if (engine.find(database, from) === NONE) return reply.error(NO_SUCH_KEY)
+  const to = args.at(2)
+  if (from.equals(to) || renameTo(session, from, to, engine.find(database, to) !== NONE)) reply.ok()
+}
+
+function renamenx(session: Session, args: Args): void {
+  const { engine, reply, database } = session
+  const from = args.at(1)
   const to = args.at(2)
   if (engine.find(database, from) === NONE) return reply.error(NO_SUCH_KEY)
-  if (!from.equals(to)) {
-    const replaces = engine.find(database, to) !== NONE
-    if (!transfer(session, engine.find(database, from), database, to, from, replaces)) return
-    notify(session, EVENT_GENERIC, 'rename_from', from)
-    notify(session, EVENT_GENERIC, 'rename_to', to)
-  }
-  reply.ok()
+  if (engine.find(database, to) !== NONE) return reply.integer(0)
+  if (renameTo(session, from, to, false)) reply.integer(1)
+}
+
+/** False: it does not fit, and the client has been told. */
+function renameTo(session: Session, from: Slice, to: Slice, replaces: boolean): boolean {
+  const { engine, database } = session
+  if (!transfer(session, engine.find(database, from), database, to, from, replaces)) return false
+  notify(session, EVENT_GENERIC, 'rename_from', from)
+  notify(session, EVENT_GENERIC, 'rename_to', to)
+  return true
 }
 
 function copy(session: Session, args: Args): void {
@@ -475,7 +530,7 @@ const found = new Slice()
 function flushdb(session: Session, args: Args): void {
   if (!flushMode(session, args)) return
   const { engine, server, database } = session
-  server.touchDatabase(engine.physical(database))
+  server.touchDatabase(database)
   engine.flushDatabase(database)
   session.reply.ok()
 }
@@ -483,7 +538,7 @@ function flushdb(session: Session, args: Args): void {
 function flushall(session: Session, args: Args): void {
   if (!flushMode(session, args)) return
   const { engine, server } = session
-  for (let database = 0; database < server.databases; database++) server.touchDatabase(engine.physical(database))
+  for (let database = 0; database < server.databases; database++) server.touchDatabase(database)
   engine.flushAll()
   session.reply.ok()
 }
@@ -504,8 +559,8 @@ function swapdb(session: Session, args: Args): void {
   if (b === null) return reply.error('ERR invalid second DB index')
   if (a < 0 || b < 0 || a >= server.databases || b >= server.databases) return reply.error(DATABASE_RANGE)
   if (a !== b) {
-    server.touchDatabase(engine.physical(a))
-    server.touchDatabase(engine.physical(b))
+    server.touchDatabase(a, b)
+    server.touchDatabase(b, a)
     engine.swapDatabases(a, b)
   }
   reply.ok()

@@ -173,6 +173,8 @@ export interface ServerPort {
   readonly databases: number
   /** proto-max-bulk-len: also the longest string APPEND and SETRANGE may make. */
   readonly maxBulkBytes: number
+  /** hll-sparse-max-bytes */
+  readonly hllSparseMaxBytes: number
   readonly commands: ReadonlyMap<string, Command>
   sessions(): Iterable<Session>
   sessionById(id: number): Session | undefined
@@ -205,8 +207,11 @@ export interface ServerPort {
   abortShutdown(): boolean
   watch(session: Session, database: number, key: Slice): void
   unwatch(session: Session): void
-  /** A whole database changed (FLUSHDB, FLUSHALL, SWAPDB): watched keys that exist in it are touched. Physical id. */
-  touchDatabase(database: number): void
+  /**
+   * A whole database is about to change (FLUSHDB, FLUSHALL, SWAPDB): keys watched in it are touched if they exist in it, or in
+   * the one it is about to be swapped with. Logical numbers.
+   */
+  touchDatabase(database: number, swappedWith?: number): void
   readonly pubsub: PubSubPort
   /** Classes of keyspace events that somebody may hear of, 0 nearly always: commands ask events.ts, not this. */
   readonly announced: number

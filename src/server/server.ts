@@ -414,8 +414,8 @@ export class Server implements ServerPort {
     this.engine.watching = this.watching.isWatching || this.notifications.announced !== 0
   }
 
-  touchDatabase(physical: number): void {
-    this.watching.databaseChanged(physical)
+  touchDatabase(database: number, swappedWith = database): void {
+    this.watching.databaseChanged(database, swappedWith)
   }
 
   /** Classes of keyspace events that are announced, 0: none. */
@@ -466,6 +466,9 @@ export class Server implements ServerPort {
     follow(['proto-max-bulk-len', 'client-query-buffer-limit'], () => {
       this.decoderLimits.maxBulkBytes = config.get('proto-max-bulk-len')
       this.decoderLimits.maxQueryBytes = Number(config.get('client-query-buffer-limit'))
+    })
+    follow(['hll-sparse-max-bytes'], () => {
+      this.hllSparseMaxBytes = config.get('hll-sparse-max-bytes')
     })
     follow(['client-output-buffer-limit'], () => {
       this.outputLimit = config.get('client-output-buffer-limit').normal

@@ -3,9 +3,9 @@
 // Keys are watched in the logical database they were named in, as in Redis; the engine reports physical ones, so a change looks
 // for the database that is it now. The engine is told whether anybody wants to know at all, and reports nothing otherwise.
 //
-// What counts as a change: any write to the key, its removal, its expiry; and a whole database emptied or swapped with another, if
-// a key of that name exists anywhere (after a swap it may be the other database's: a transaction too many may fail, none too few). A key whose time ran out between WATCH and EXEC has changed even if nobody has looked at it since: EXEC asks
-// the clock. One that had run out before WATCH is removed by it, and its absence is what is watched.
+// What counts as a change: any write to the key, its removal, its expiry; and its whole database emptied, or swapped with another, if
+// the key is there, or in that other one. A key whose time ran out between WATCH and EXEC has changed even if nobody has looked
+// at it since: EXEC asks the clock. One that had run out before WATCH is removed by it, and its absence is what is watched.
 
 import { Slice } from '../base/slice.ts'
 import type { Session } from '../commands/session.ts'
@@ -68,23 +68,13 @@ export class Watch {
     }
   }
 
-  /** All of a physical database goes or moves: those who watch a key that is concerned lose. */
-  databaseChanged(physical: number): void {
-    for (let database = 0; database < this.databases; database++) {
-      const keys = this.watchers[database]!
-      if (keys.size === 0 || this.engine.physical(database) !== physical) continue
-      for (const [key, sessions] of keys) {
-        if (this.exists(key)) breakAll(sessions)
-      }
+  /** All of a database is about to go, or to be swapped with another: who watches a key that is in one of them loses. */
+  databaseChanged(database: number, swappedWith: number): void {
+    for (const [key, sessions] of this.watchers[database]!) {
+      const slice = new Slice(Buffer.from(key, 'latin1'))
+      const isThere = this.engine.find(database, slice) !== NONE || this.engine.find(swappedWith, slice) !== NONE
+      if (isThere) breakAll(sessions)
     }
-  }
-
-  private exists(key: string): boolean {
-    const slice = new Slice(Buffer.from(key, 'latin1'))
-    for (let database = 0; database < this.databases; database++) {
-      if (this.engine.find(database, slice) !== NONE) return true
-    }
-    return false
   }
 }
 

@@ -6,13 +6,17 @@
 
 import { assert } from '../../src/base/assert.ts'
 import { Slice, sliceOf } from '../../src/base/slice.ts'
+import { bitfieldCommands } from '../../src/commands/bitfield.ts'
+import { bitmapCommands } from '../../src/commands/bitmaps.ts'
 import type { Command } from '../../src/commands/command.ts'
 import { CommandTable } from '../../src/commands/command-table.ts'
 import { counterCommands } from '../../src/commands/counters.ts'
 import { wrongArity } from '../../src/commands/errors.ts'
 import { expiryCommands } from '../../src/commands/expiry.ts'
+import { hyperloglogCommands } from '../../src/commands/hyperloglog.ts'
 import { introspectionCommands } from '../../src/commands/introspection.ts'
 import { keyCommands } from '../../src/commands/keys.ts'
+import { lcsCommands } from '../../src/commands/lcs.ts'
 import { mergeCommands } from '../../src/commands/merge.ts'
 import { serverAdminCommands } from '../../src/commands/server-admin.ts'
 import type { ReplySlot, ServerPort, Session } from '../../src/commands/session.ts'
@@ -24,6 +28,10 @@ import { ReplyWriter } from '../../src/resp/reply.ts'
 export const ownCommands = new CommandTable([
   stringCommands,
   counterCommands,
+  lcsCommands,
+  bitmapCommands,
+  bitfieldCommands,
+  hyperloglogCommands,
   keyCommands,
   expiryCommands,
   serverAdminCommands,
@@ -210,8 +218,9 @@ export class FakeClient {
     const port: Partial<ServerPort> = {
       databases: 16,
       maxBulkBytes: 512 * 1024 * 1024,
+      hllSparseMaxBytes: 3000,
       commands: ownCommands.byName,
-      touchDatabase: (physical) => this.touched.push(physical),
+      touchDatabase: (database) => this.touched.push(database),
       shutdown: (options) => this.shutdowns.push(options),
       abortShutdown: () => false,
       ...server,

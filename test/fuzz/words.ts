@@ -216,8 +216,7 @@ export const kinds: Readonly<Record<string, Word>> = {
   ),
   message: (random) => (random.chance(0.1) ? bytes(random, 20) : random.pick(['hello', '', 'm'.repeat(200)])),
   payload,
-  command: (random) =>
-    random.pick(['get', 'SET', 'mget', 'nosuch', 'client|id', 'config|get', 'client', '', 'bitop']),
+  command: (random) => random.pick(['get', 'SET', 'mget', 'nosuch', 'client|id', 'config|get', 'client', '', 'bitop']),
   any: (random) => random.pick([kinds['key']!, value, kinds['int']!, kinds['float']!, kinds['option']!])(random),
   option: (random) => random.pick(OPTIONS),
 }

@@ -335,5 +335,32 @@ EXEC
 # a pipelined transaction
 [raw 5] "MULTI\r\nSET p 1\r\nINCR p\r\nEXEC\r\nGET p\r\n"
 [raw 4] "MULTI\r\nSET p\r\nEXEC\r\nGET p\r\n"
+
+# a watched key that is in another database when all is flushed
+SELECT 3
+SET k there
+SELECT 0
+b| WATCH k
+FLUSHALL
+b| MULTI
+b| SET m 1
+b| EXEC
+
+# a watched key that is in neither of the databases swapped
+SELECT 3
+SET k there
+SELECT 0
+b| WATCH k
+SWAPDB 0 1
+b| MULTI
+b| EXEC
+b| WATCH k
+SWAPDB 0 3
+b| MULTI
+b| EXEC
+b| WATCH k
+SWAPDB 3 0
+b| MULTI
+b| EXEC
 `,
 )
