@@ -63,9 +63,11 @@ export function combine(how: Combination, target: Buffer, bytes: Buffer, start: 
     target.copy(leftBytes, 0, to, to + length)
     bytes.copy(rightBytes, 0, at, at + length)
     const words = (length + 3) >>> 2 // the last one may hold bytes of before, which are not copied back
-    if (how === 'AND') for (let i = 0; i < words; i++) left[i]! &= right[i]
-    else if (how === 'OR') for (let i = 0; i < words; i++) left[i]! |= right[i]
-    else for (let i = 0; i < words; i++) left[i]! ^= right[i]
+    for (let i = 0; i < words; i++) {
+      const one = left[i]!
+      const other = right[i]!
+      left[i] = how === 'AND' ? one & other : how === 'OR' ? one | other : one ^ other
+    }
     leftBytes.copy(target, to, 0, length)
   }
 }

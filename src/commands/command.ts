@@ -6,7 +6,7 @@
 //   keys        which arguments are keys: { first, last, step } as in COMMAND INFO, last -1 the last argument; null none; or a function
 //   values      which keys' *values* the handler needs in memory before it may run (dispatch parks the connection until they
 //               are). Commands that only return bytes need none: they capture the location and leave a reply slot
-//   access      how the keys are used, in COMMAND's words ('RO access'): one list for all keys, or one for each key of a TWO_KEYS row
+//   access      how the keys are used, in COMMAND's words ('RO access'): a list for each key, the last one for all others too
 //   run         the handler: reads its arguments, asks the engine, appends its reply
 //   summary, since, group, complexity   for COMMAND DOCS and the README
 //
@@ -40,6 +40,8 @@ export const BLOCKING = 4096
 export const SKIP_MONITOR = 8192
 export const SKIP_SLOWLOG = 16384
 export const MOVABLE_KEYS = 32768
+/** Refused unless a directive allows it (enable-debug-command, enable-module-command). Redis does not show this flag. */
+export const PROTECTED = 65536
 
 export interface KeyRange {
   readonly first: number
@@ -68,12 +70,24 @@ export interface Command {
   readonly run: (session: Session, args: Args) => void
   readonly summary: string
   readonly since: string
-  readonly group: 'string' | 'generic' | 'connection' | 'transactions' | 'server' | 'pubsub' | 'bitmap' | 'hyperloglog'
+  readonly group:
+    | 'string'
+    | 'generic'
+    | 'connection'
+    | 'transactions'
+    | 'server'
+    | 'pubsub'
+    | 'bitmap'
+    | 'hyperloglog'
+    | 'scripting'
+    | 'cluster'
   readonly complexity: string
   /** COMMAND's tips for cluster proxies ('request_policy:multi_shard', 'nondeterministic_output', ...). */
   readonly tips?: readonly string[]
   /** ACL categories beyond those that follow from the flags. */
   readonly categories?: readonly string[]
+  /** The ACL category in place of the one that follows from the group. */
+  readonly category?: string
   /**
    * A container: dispatch picks by the first argument, in upper case. Its own `run` is called only for the bare name, where
    * its arity allows that (COMMAND, MERGE); its own flags and keys never count for a subcommand.

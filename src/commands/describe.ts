@@ -118,9 +118,12 @@ export function keySpecifications(command: Command): KeySpecification[] {
   const { keys } = command
   if (keys === null) return []
   const access = accessOf(command)
-  if (access.length === 1)
-    return [{ access: access[0]!, index: keys.first, lastKey: relativeLast(keys), step: keys.step }]
-  return access.map((each, i) => ({ access: each, index: keys.first + i * keys.step, lastKey: 0, step: 1 }))
+  // The last one speaks for all keys that remain.
+  return access.map((each, i) => {
+    const index = keys.first + i * keys.step
+    const isLast = i === access.length - 1
+    return { access: each, index, lastKey: isLast ? relativeLast(keys, index) : 0, step: keys.step }
+  })
 }
 
 /** What is done to the key with that number among the keys of a call. */
@@ -134,6 +137,6 @@ function accessOf(command: Command): readonly (readonly string[])[] {
   return [(command.flags & WRITE) !== 0 ? ['RW', 'update'] : ['RO']]
 }
 
-function relativeLast(keys: KeyRange): number {
-  return keys.last < 0 ? keys.last : keys.last - keys.first
+function relativeLast(keys: KeyRange, index: number): number {
+  return keys.last < 0 ? keys.last : keys.last - index
 }

@@ -9,6 +9,7 @@ import { connectionCommands } from './connection.ts'
 import { counterCommands } from './counters.ts'
 import { dumpCommands } from './dump.ts'
 import { expiryCommands } from './expiry.ts'
+import { hyperloglogCommands } from './hyperloglog.ts'
 import { introspectionCommands } from './introspection.ts'
 import { keyCommands } from './keys.ts'
 import { latencyCommands } from './latency.ts'
@@ -30,6 +31,7 @@ export const commandTable = new CommandTable([
   lcsCommands,
   bitmapCommands,
   bitfieldCommands,
+  hyperloglogCommands,
   keyCommands,
   expiryCommands,
   objectCommands,

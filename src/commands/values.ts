@@ -55,6 +55,13 @@ export function valueInHand(session: Session, entry: number): Slice {
   return borrowed
 }
 
+/** The same, for work that goes on in later ticks: these bytes stay, whatever happens to the key. They must not be changed. */
+export function valueToKeep(session: Session, entry: number): Slice {
+  const value = new Slice()
+  assert(session.engine.keepValueOf(entry, value), 'a command ran before the value it needs was in memory')
+  return value
+}
+
 /**
  * False: this key with a value of that many bytes cannot be written (now), and the client has been told.
  * Asked before every write that creates or grows something.

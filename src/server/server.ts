@@ -92,6 +92,7 @@ export class Server implements ServerPort {
   tick!: Tick
   dispatch!: Dispatch
   outputLimit: OutputLimit
+  hllSparseMaxBytes: number
   /** The same for clients with subscriptions. */
   subscribersOutputLimit: OutputLimit
   maxClients: number
@@ -140,6 +141,7 @@ export class Server implements ServerPort {
     this.nextId = 1
     this.idleSeconds = 0
     this.keepaliveSeconds = 0
+    this.hllSparseMaxBytes = Number(config.get('hll-sparse-max-bytes'))
     this.isProtected = true
     this.cronTimer = null
     this.cronMs = 100
@@ -468,7 +470,7 @@ export class Server implements ServerPort {
       this.decoderLimits.maxQueryBytes = Number(config.get('client-query-buffer-limit'))
     })
     follow(['hll-sparse-max-bytes'], () => {
-      this.hllSparseMaxBytes = config.get('hll-sparse-max-bytes')
+      this.hllSparseMaxBytes = Number(config.get('hll-sparse-max-bytes'))
     })
     follow(['client-output-buffer-limit'], () => {
       this.outputLimit = config.get('client-output-buffer-limit').normal
