@@ -42,9 +42,14 @@ const pairs = (reply: Reply): string[] => {
   return flat.map((item, i) => (i > 0 && /^"(version|id)"$/.test(show(flat[i - 1]!)) ? '*' : show(item)))
 }
 
-/** The string in an LZF-compressed payload of DUMP, or undefined. */
+/** The string in a payload of DUMP, plain or compressed, or undefined. */
 function unpacked(payload: Reply): Buffer | undefined {
-  if (!Buffer.isBuffer(payload) || payload[0] !== 0 || payload[1] !== 0xc3) return undefined
+  if (!Buffer.isBuffer(payload) || payload[0] !== 0) return undefined
+  if (payload[1]! < 0xc0) {
+    const plain = rdbLength(payload, 1)
+    return payload.subarray(plain.end, plain.end + plain.value)
+  }
+  if (payload[1] !== 0xc3) return undefined
   const packed = rdbLength(payload, 2)
   const length = rdbLength(payload, packed.end)
   const from = length.end

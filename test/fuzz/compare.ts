@@ -86,9 +86,8 @@ function queueAfter(step: Step, queue: string[][], replies: readonly Frame[]): s
   if (step.kind === 'closing') return []
   if (replies.at(-1)?.raw.equals(QUEUED)) return [...queue, [...step.words]]
   const name = nameOf(step.words)
-  const empties =
-    name === 'MULTI' || name === 'EXEC' || name === 'DISCARD' || name === 'RESET' || step.kind === 'silent'
-  return empties ? [] : queue
+  const ends = name === 'EXEC' || name === 'DISCARD' || name === 'RESET' || step.kind === 'silent'
+  return ends ? [] : queue
 }
 
 const QUEUED = Buffer.from('+QUEUED\r\n')

@@ -4,7 +4,7 @@
 import type { Step } from './step.ts'
 
 /** More attempts than this are not worth their time. */
-const MOST_ATTEMPTS = 400
+const MOST_ATTEMPTS = 1500
 
 export type StillFails = (steps: readonly Step[]) => Promise<boolean>
 

@@ -205,7 +205,7 @@ export const kinds: Readonly<Record<string, Word>> = {
   ),
   pattern: (random) => random.pick(PATTERNS),
   all: mostly(['1000', '5000', '1000000'], ['0', '-1', 'a', '', '9223372036854775808'], 0.1),
-  cursor: mostly(['0'], ['-1', 'a', '', ' 0', '0 ', '18446744073709551616', '00', '+0', '0x0'], 0.15),
+  cursor: mostly(['0'], ['a', '', ' 0', '0 ', '18446744073709551616', '00', '+0', '0x0'], 0.15),
   channel: (random) => random.pick(CHANNELS),
   channels: (random) => random.pick(CHANNEL_PATTERNS),
   label: mostly(['me', 'someone', 'x', ''], ['a b', 'a\nb', '\x7f', 'ü'], 0.2),
