@@ -9,6 +9,7 @@ import { replyWithHelp, wrongSubcommandArity } from './help.ts'
 import { parseInteger } from './numbers.ts'
 import type { ClientFilter, Session } from './session.ts'
 import { subcommandsOf } from './subcommands.ts'
+import { TRACKING_HELP, trackingSubcommands } from './tracking.ts'
 import { isWord } from './words.ts'
 
 const ANY_TIME = NOSCRIPT | LOADING | STALE
@@ -168,7 +169,7 @@ const subcommands = [
     arity: 2,
     flags: LOADING | STALE,
     keys: null,
-    run: (session) => replyWithHelp(session, 'CLIENT', HELP),
+    run: (session) => replyWithHelp(session, 'CLIENT', [...HELP, ...TRACKING_HELP]),
     summary: 'Lists the subcommands.',
     since: '5.0.0',
     group: 'connection',
@@ -182,7 +183,7 @@ export const clientCommands = [
     arity: -2,
     flags: 0,
     keys: null,
-    subcommands: subcommandsOf(subcommands),
+    subcommands: subcommandsOf([...subcommands, ...trackingSubcommands]),
     run: () => {},
     summary: 'A container for commands about connections.',
     since: '2.4.0',
@@ -328,7 +329,8 @@ function pause(session: Session, args: Args): void {
   const ms = parseInteger(args.at(2))
   if (ms === null) return reply.error('ERR timeout is not an integer or out of range')
   if (ms < 0) return reply.error('ERR timeout is negative')
-  server.pauseClients(Number(ms), all)
+  // Redis adds this to the time of day, and what overflows has been over long ago.
+  if (Number(ms) <= Number.MAX_SAFE_INTEGER) server.pauseClients(Number(ms), all)
   reply.ok()
 }
 

@@ -141,6 +141,7 @@ function reset(session: Session): void {
   session.transaction = null
   session.server.unwatch(session)
   session.server.pubsub.unsubscribeAll(session)
+  session.server.tracking.disable(session)
   if (session.isMonitor) session.server.monitor(session, false)
   session.database = 0
   session.protocol = 2

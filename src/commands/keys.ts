@@ -532,6 +532,7 @@ function flushdb(session: Session, args: Args): void {
   const { engine, server, database } = session
   server.touchDatabase(database)
   engine.flushDatabase(database)
+  server.tracking.flushed()
   session.reply.ok()
 }
 
@@ -540,6 +541,7 @@ function flushall(session: Session, args: Args): void {
   const { engine, server } = session
   for (let database = 0; database < server.databases; database++) server.touchDatabase(database)
   engine.flushAll()
+  server.tracking.flushed()
   session.reply.ok()
 }
 

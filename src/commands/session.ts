@@ -43,6 +43,8 @@ export interface Session {
   push(message: Buffer, stamp: number): void
   /** null: none. Set by PubSub only. */
   subscriptions: Subscriptions | null
+  /** CLIENT TRACKING, null: off. Set by the server's table only. */
+  tracking: Tracking | null
 
   database: number // logical, SELECT
   /** 2 or 3. Setting it changes the reply writer too. */
@@ -81,6 +83,30 @@ export interface Subscriptions {
 }
 
 export type SubscriptionKind = keyof Subscriptions
+
+/** What a client is told of changed keys. */
+export interface Tracking {
+  /** The client that is told instead; 0: none. */
+  readonly redirect: number
+  /** BCAST, with the prefixes that keys must have (latin1). */
+  readonly broadcast: boolean
+  readonly prefixes: ReadonlySet<string>
+  readonly optIn: boolean
+  readonly optOut: boolean
+  readonly noLoop: boolean
+  /** CLIENT CACHING was said for the next command. */
+  caching: boolean
+  /** The client of `redirect` is gone. */
+  isBroken: boolean
+}
+
+export interface TrackingPort {
+  /** Adds to the prefixes it has; the other options are set anew. */
+  enable(session: Session, wanted: Omit<Tracking, 'caching' | 'isBroken'>): void
+  disable(session: Session): void
+  /** All keys of a database, or of all, have gone. */
+  flushed(): void
+}
 
 /** What commands may ask of publish and subscribe. Names are latin1; what a client has is in `session.subscriptions`. */
 export interface PubSubPort {
@@ -213,6 +239,7 @@ export interface ServerPort {
    */
   touchDatabase(database: number, swappedWith?: number): void
   readonly pubsub: PubSubPort
+  readonly tracking: TrackingPort
   /** Classes of keyspace events that somebody may hear of, 0 nearly always: commands ask events.ts, not this. */
   readonly announced: number
   announce(eventClass: number, name: string, database: number, key: Slice): void

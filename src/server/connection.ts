@@ -18,7 +18,7 @@ import type { Socket } from 'node:net'
 import { assert } from '../base/assert.ts'
 import type { Slice } from '../base/slice.ts'
 import type { Command } from '../commands/command.ts'
-import type { ReplySlot, Session, Subscriptions, Transaction, WatchedKey } from '../commands/session.ts'
+import type { ReplySlot, Session, Subscriptions, Tracking, Transaction, WatchedKey } from '../commands/session.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Args } from '../resp/args.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
@@ -30,7 +30,9 @@ import {
   GATE_PAUSED,
   GATE_PAUSED_WRITES,
   GATE_PREPARE,
+  GATE_PROTECTED,
   GATE_SUBSCRIBED,
+  GATE_TRACKING,
   GATE_UNAUTHENTICATED,
 } from './gates.ts'
 import { Output } from './output.ts'
@@ -74,7 +76,6 @@ export class Connection implements Session, Ticking {
   libName: string
   libVersion: string
   noEvict: boolean
-  noTouch: boolean
   replyMode: Session['replyMode']
   watched: WatchedKey[]
   watchBroken: boolean
@@ -110,6 +111,8 @@ export class Connection implements Session, Ticking {
   hasMore: boolean
   private readonly more: { readonly message: Buffer; readonly stamp: number }[]
   private subscribed: Subscriptions | null
+  private tracked: Tracking | null
+  private isNotTouching: boolean
   private unblocker: ((withError: boolean) => void) | null
   // What the steps of a command took so far, and its arguments for SLOWLOG.
   private steppedMs: number
@@ -130,13 +133,13 @@ export class Connection implements Session, Ticking {
     this.libName = ''
     this.libVersion = ''
     this.noEvict = false
-    this.noTouch = false
+    this.isNotTouching = false
     this.replyMode = 'on'
     this.watched = []
     this.watchBroken = false
     this.closeAfterReply = false
     this.isExecuting = false
-    this.closedGates = GATE_PREPARE
+    this.closedGates = GATE_PREPARE | GATE_PROTECTED
     this.lastInteraction = now
     this.overSoftLimitSince = 0
     this.isClosed = false
@@ -161,6 +164,7 @@ export class Connection implements Session, Ticking {
     this.hasMore = false
     this.more = []
     this.subscribed = null
+    this.tracked = null
     this.unblocker = null
     this.steppedMs = 0
     this.steppedArgs = []
@@ -187,15 +191,17 @@ export class Connection implements Session, Ticking {
     return false
   }
 
-  /** The client has said all it will say; its replies are still owed. */
+  /** The client has said all it will say; its replies are still owed. But nobody waits on behalf of one that has gone. */
   endInput(): void {
     this.hasInputEnded = true
+    if (this.unblocker !== null) this.close()
     if (this.blocked === 0 && !this.hasInput) this.closeWhenSaid()
   }
 
   private run(): void {
     if (this.isRunning) return
     this.isRunning = true
+    this.engine.readsCount = !this.isNotTouching
     const { decoder, output } = this
     const { dispatch, tick } = this.server
     let budget = TURN_COST
@@ -230,6 +236,11 @@ export class Connection implements Session, Ticking {
   /** The tick gives this connection time: goes on with whatever was interrupted. */
   turn(): void {
     if (this.isClosed) return
+    if (this.hasInputEnded && this.unblocker !== null) {
+      this.close()
+      return
+    }
+    this.engine.readsCount = !this.isNotTouching
     if (this.step !== null) this.takeStep()
     if (this.replyRow !== null && (this.blocked & (HELD | STEPPING)) === 0) this.closeReply()
     const { parked } = this
@@ -310,6 +321,7 @@ export class Connection implements Session, Ticking {
     assert(!this.isExecuting, 'a command that holds its connection must be refused in MULTI')
     this.blocked |= HELD
     this.unblocker = unblock
+    if (unblock !== null && this.hasInputEnded) this.server.tick.again(this)
     this.output.open()
     return () => {
       this.unblocker = null
@@ -368,6 +380,15 @@ export class Connection implements Session, Ticking {
     this.gate(GATE_SUBSCRIBED, value !== null && this.protocol === 2)
   }
 
+  get tracking(): Tracking | null {
+    return this.tracked
+  }
+
+  set tracking(value: Tracking | null) {
+    this.tracked = value
+    this.gate(GATE_TRACKING, value !== null)
+  }
+
   /** What of its replies it may leave unread. */
   get outputLimit(): OutputLimit {
     return this.subscribed === null ? this.server.outputLimit : this.server.subscribersOutputLimit
@@ -378,6 +399,26 @@ export class Connection implements Session, Ticking {
     if (unblocker === null || this.isClosed) return false
     unblocker(withError)
     return true
+  }
+
+  /** CLIENT NO-TOUCH: what this client reads is not counted as accessed. */
+  get noTouch(): boolean {
+    return this.isNotTouching
+  }
+
+  set noTouch(value: boolean) {
+    this.isNotTouching = value
+    this.engine.readsCount = !value
+  }
+
+  /** enable-debug-command, enable-module-command: whether this client may run what they protect. */
+  isAllowed(directive: 'enable-debug-command' | 'enable-module-command'): boolean {
+    const who = this.server.config.get(directive)
+    return who === 'yes' || (who === 'local' && this.isLocal)
+  }
+
+  private get isLocal(): boolean {
+    return this.peer.isUnix || /^(127\.|\[?::1)/.test(this.peer.address)
   }
 
   get isMonitor(): boolean {
@@ -598,6 +639,7 @@ export class Connection implements Session, Ticking {
   private leave(): void {
     this.isClosed = true
     this.blocked |= CLOSING
+    this.unblocker?.(false) // whoever waits for time to pass need not go on
     this.output.discard()
     this.bringing.close()
     this.step = null
@@ -620,12 +662,15 @@ export class Connection implements Session, Ticking {
 
   describe(): string {
     const now = this.server.clock.now()
-    const { output, peer, subscribed, transaction } = this
+    const { output, peer, subscribed, tracked, transaction } = this
     let flags = ''
     if (this.isMonitor) flags += 'O'
     if (this.subscribed !== null) flags += 'P'
     if (transaction !== null) flags += 'x'
     if ((this.blocked & (HELD | STEPPING | PARKED)) !== 0) flags += 'b'
+    if (tracked !== null) flags += 't'
+    if (tracked?.isBroken) flags += 'R'
+    if (tracked?.broadcast) flags += 'B'
     if (this.watchBroken) flags += 'd'
     if ((this.blocked & CLOSING) !== 0 || this.closeAfterReply) flags += 'c'
     if (peer.isUnix) flags += 'U'
@@ -660,7 +705,7 @@ export class Connection implements Session, Ticking {
       `events=${this.isReadingStopped ? '' : 'r'}${output.stuck ? 'w' : ''}`,
       `cmd=${command}`,
       'user=default',
-      'redir=-1',
+      `redir=${tracked?.redirect ?? -1}`,
       `resp=${this.protocol}`,
       `lib-name=${this.libName}`,
       `lib-ver=${this.libVersion}`,

@@ -22,7 +22,17 @@ import { wrongArity } from '../commands/errors.ts'
 import { type Engine, GATE_STALLED } from '../engine/engine.ts'
 import type { Args } from '../resp/args.ts'
 import type { Connection } from './connection.ts'
-import { GATE_MULTI, GATE_PAUSED, GATE_PAUSED_WRITES, GATE_PREPARE, gatesOf, refusal } from './gates.ts'
+import {
+  GATE_MULTI,
+  GATE_PAUSED,
+  GATE_PAUSED_WRITES,
+  GATE_PREPARE,
+  GATE_PROTECTED,
+  GATE_TRACKING,
+  gatesOf,
+  notAllowed,
+  refusal,
+} from './gates.ts'
 import type { LatencyMonitor } from './latency.ts'
 import type { Monitor } from './monitor.ts'
 import { neededByTransaction, neededValues } from './parking.ts'
@@ -124,8 +134,10 @@ export class Dispatch {
       this.reject(connection, row, position, wrongArity(row.command.name))
       return
     }
-    if (((this.engine.gate | connection.closedGates) & row.mask) !== 0 && !this.admit(connection, row, args, position))
+    if (((this.engine.gate | connection.closedGates) & row.mask) !== 0) {
+      if (this.admit(connection, row, args, position)) this.runAdmitted(connection, row, args)
       return
+    }
     this.run(connection, row, args, position)
   }
 
@@ -135,7 +147,7 @@ export class Dispatch {
     this.untimedArguments = -1
     if (error !== null) {
       this.reject(connection, row, position, `ERR the value could not be read: ${error.message}`)
-    } else if (this.admit(connection, row, args, position)) this.run(connection, row, args, position)
+    } else if (this.admit(connection, row, args, position)) this.runAdmitted(connection, row, args)
     else if (connection.isParked) return
     connection.bringing.drop()
   }
@@ -145,6 +157,7 @@ export class Dispatch {
     const row = this.rows.get(command)!
     const { position } = connection.output
     this.measure(connection, row, args)
+    if (connection.tracking !== null) connection.server.tracking.remember(connection, command, args)
     if (connection.output.isError(position)) {
       row.failed++
       this.statistics.error(connection.output.errorCode(position))
@@ -168,6 +181,19 @@ export class Dispatch {
     this.logger.warning(`Bug: ${row.command.name} has failed: ${(error as Error).stack ?? String(error)}`)
     connection.output.takeBack(position)
     connection.reply.error('ERR internal error')
+  }
+
+  // A gate was closed and let it pass. While it was asked, something may have been said: a key expired, and the client hears of that.
+  private runAdmitted(connection: Connection, row: Row, args: Args): void {
+    const position = connection.output.begin()
+    if ((connection.closedGates & GATE_TRACKING) === 0) {
+      this.run(connection, row, args, position)
+      return
+    }
+    const { tracking } = connection.server
+    tracking.begin(connection)
+    this.run(connection, row, args, position)
+    tracking.end(connection, row.command, args)
   }
 
   private run(connection: Connection, row: Row, args: Args, position: number): void {
@@ -264,6 +290,13 @@ export class Dispatch {
     // EXEC is judged by what it will run.
     const mask = row.isExec && transaction !== null ? row.mask | gatesOf(transaction.flags) : row.mask
     const closed = (engine.gate | connection.closedGates) & mask
+    if ((closed & GATE_PROTECTED) !== 0) {
+      const directive = row.command.name === 'DEBUG' ? 'enable-debug-command' : 'enable-module-command'
+      if (!connection.isAllowed(directive)) {
+        this.reject(connection, row, position, notAllowed(row.command, directive))
+        return false
+      }
+    }
     const refused = refusal(closed, engine.gateMessage, row.command)
     if (refused !== null) {
       this.reject(connection, row, position, refused)

@@ -3,7 +3,7 @@
 // A gate is a bit. The engine closes some (engine.ts), the connection others; each row of the command table knows by its mask
 // which ones concern it. Dispatch takes one AND. Only on a hit does anybody ask what is the matter, and that is answered here.
 
-import { type Command, GROWS, IMMEDIATE, LOADING, NO_AUTH, READ, WRITE } from '../commands/command.ts'
+import { type Command, GROWS, IMMEDIATE, LOADING, NO_AUTH, PROTECTED, READ, WRITE } from '../commands/command.ts'
 import { GATE_FAILED, GATE_FULL, GATE_LOADING, GATE_STALLED } from '../engine/engine.ts'
 
 /** The connection has not given the password. */
@@ -17,6 +17,10 @@ export const GATE_PAUSED = 1 << 20
 export const GATE_PAUSED_WRITES = 1 << 21
 /** The connection is shown all commands (MONITOR): to Redis it is a kind of replica, and those do not touch keys. */
 export const GATE_MONITOR = 1 << 22
+/** CLIENT TRACKING is on: refuses nothing, but dispatch has to do something around every command. */
+export const GATE_TRACKING = 1 << 24
+/** Always closed: commands that only a directive allows (DEBUG, MODULE LOAD). */
+export const GATE_PROTECTED = 1 << 23
 /** Always closed: makes dispatch stop at commands that want something done before they run (values in memory). */
 export const GATE_PREPARE = 1 << 18
 
@@ -32,6 +36,7 @@ export function gatesOf(flags: number): number {
   if ((flags & GROWS) !== 0) gates |= GATE_FULL
   if ((flags & NO_AUTH) === 0) gates |= GATE_UNAUTHENTICATED
   if ((flags & IMMEDIATE) === 0) gates |= GATE_MULTI
+  if ((flags & PROTECTED) !== 0) gates |= GATE_PROTECTED
   return gates
 }
 
@@ -40,7 +45,7 @@ export function maskOf(command: Command): number {
   const prepares = (command.values ?? null) !== null || command.name === 'EXEC'
   let gates = gatesOf(command.flags) | (prepares ? GATE_PREPARE : 0)
   if (REACHES_OTHERS.has(command.name)) gates |= GATE_PAUSED_WRITES | GATE_MONITOR
-  return SUBSCRIBERS_COMMANDS.has(command.name) ? gates : gates | GATE_SUBSCRIBED
+  return GATE_TRACKING | (SUBSCRIBERS_COMMANDS.has(command.name) ? gates : gates | GATE_SUBSCRIBED)
 }
 
 /** Not flagged as writing, yet what they do would be passed on to replicas. */
@@ -71,4 +76,13 @@ export function refusal(closed: number, storeMessage: string, command: Command):
   if ((closed & GATE_MONITOR) !== 0) return "ERR Replica can't interact with the keyspace"
   if ((closed & (GATE_FAILED | GATE_FULL)) !== 0) return storeMessage
   return null
+}
+
+/** The error of a command that the configuration does not allow this client; `directive` says who may. */
+export function notAllowed(command: Command, directive: string): string {
+  const name = command.name.replace(/\|.*/, '')
+  return (
+    `ERR ${name} command not allowed. If the ${directive} option is set to "local", you can run it from a local connection, ` +
+    'otherwise you need to set this option in the configuration file, and then restart the server.'
+  )
 }

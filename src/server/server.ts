@@ -35,6 +35,7 @@ import { PubSub } from './pubsub.ts'
 import { Slowlog } from './slowlog.ts'
 import { Statistics } from './statistics.ts'
 import { Tick } from './tick.ts'
+import { TrackingTable } from './tracking.ts'
 import { Watch } from './watch.ts'
 
 /** One read fills at most this much; every connection reads into the same buffer. */
@@ -98,6 +99,7 @@ export class Server implements ServerPort {
   maxClients: number
   port: number
   pubsub!: PubSub
+  tracking!: TrackingTable
   private notifications!: Notifications
   private watching!: Watch
   private readonly options: ServerOptions
@@ -161,6 +163,7 @@ export class Server implements ServerPort {
     onGate: () => this.unparkStalled(),
     onChange: (physical, key, change) => {
       this.notifications.changed(physical, key, change)
+      if (this.tracking.isTracking) this.tracking.changed(key, change)
       this.watching.changed(physical, key)
     },
   }
@@ -173,6 +176,11 @@ export class Server implements ServerPort {
     this.watching = new Watch(engine, this.databases, this.interest)
     this.pubsub = new PubSub(engine)
     this.notifications = new Notifications(engine, this.databases, this.pubsub)
+    this.tracking = new TrackingTable({
+      sessionById: (id) => this.connections.get(id),
+      beforeSending: (task) => this.tick.beforeSending(task),
+      interest: this.interest,
+    })
     this.followNotifications()
     this.dispatch = new Dispatch({
       table,
@@ -229,6 +237,7 @@ export class Server implements ServerPort {
     this.tick.forget(connection)
     this.unwatch(connection)
     this.pubsub.unsubscribeAll(connection)
+    this.tracking.disable(connection)
   }
 
   /** SHUTDOWN: no more commands, what was answered still leaves. */
@@ -413,7 +422,8 @@ export class Server implements ServerPort {
 
   /** Somebody begins or ceases to want to know of changes. */
   private readonly interest = (): void => {
-    this.engine.watching = this.watching.isWatching || this.notifications.announced !== 0
+    const { watching, notifications, tracking } = this
+    this.engine.watching = watching.isWatching || notifications.announced !== 0 || tracking.isTracking
   }
 
   touchDatabase(database: number, swappedWith = database): void {
@@ -439,6 +449,14 @@ export class Server implements ServerPort {
     apply()
     this.config.onChange(['notify-keyspace-events'], () => {
       apply()
+      return null
+    })
+    const limit = (): void => {
+      this.tracking.maxKeys = Number(this.config.get('tracking-table-max-keys'))
+    }
+    limit()
+    this.config.onChange(['tracking-table-max-keys'], () => {
+      limit()
       return null
     })
   }

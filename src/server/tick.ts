@@ -35,6 +35,7 @@ export class Tick {
   private readonly unreleased: Set<Ticking>
   private isScheduled: boolean
   private deadlineMs: number
+  private last: (() => void) | null
 
   constructor(clock: Clock, engine: Engine) {
     this.clock = clock
@@ -46,6 +47,13 @@ export class Tick {
     this.unreleased = new Set()
     this.isScheduled = false
     this.deadlineMs = 0
+    this.last = null
+  }
+
+  /** Runs `task` before this tick's replies leave; one at a time. */
+  beforeSending(task: () => void): void {
+    this.last = task
+    this.begin()
   }
 
   /** Commands are going to run: sets the clock they see, and makes sure that a tick follows. */
@@ -88,6 +96,7 @@ export class Tick {
 
   private readonly run = (): void => {
     if ((this.engine.gate & GATE_LOADING) === 0) this.engine.flush() // while it loads there is nothing to write to yet
+    if (this.last !== null) this.runLast(this.last)
     const dirty = this.dirtyOnes
     this.dirtyOnes = this.spareDirty
     for (let i = 0; i < dirty.length; i++) {
@@ -101,6 +110,11 @@ export class Tick {
     this.isScheduled = false
     if (this.queue.length > 0) this.runQueue()
     else if (this.dirtyOnes.length > 0) this.begin()
+  }
+
+  private runLast(task: () => void): void {
+    this.last = null
+    task()
   }
 
   private runQueue(): void {

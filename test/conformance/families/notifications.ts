@@ -73,7 +73,7 @@ CONFIG SET notify-keyspace-events ""
 # strings
 ${watched(
   'KEAmn',
-  String.raw`
+  `
 SET k v
 SET k v
 SET k v EX 100
@@ -135,7 +135,7 @@ LCS a nothing
 # bitmaps
 ${watched(
   'KEAmn',
-  String.raw`
+  `
 SETBIT b 7 1
 SETBIT b 7 1
 GETBIT b 7
@@ -160,7 +160,7 @@ BITFIELD_RO nothing GET u8 0
 # hyperloglog
 ${watched(
   'KEAmn',
-  String.raw`
+  `
 PFADD h a b
 PFADD h a b
 PFADD empty
@@ -177,7 +177,7 @@ PFMERGE h
 # keys
 ${watched(
   'KEAmn',
-  String.raw`
+  `
 MSET a 1 b 2 c 3
 DEL a nothing b a
 UNLINK c nothing
@@ -234,7 +234,7 @@ SET r 1
 # expiry
 ${watched(
   'KEAmn',
-  String.raw`
+  `
 SET k v
 EXPIRE k 100
 EXPIRE k 200 NX
