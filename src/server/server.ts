@@ -494,8 +494,15 @@ export class Server implements ServerPort {
       this.outputLimit = config.get('client-output-buffer-limit').normal
       this.subscribersOutputLimit = config.get('client-output-buffer-limit').pubsub
     })
-    follow(['maxclients'], () => {
-      this.maxClients = this.affordableClients(config.get('maxclients'))
+    this.maxClients = this.affordableClients(config.get('maxclients'))
+    config.onChange(['maxclients'], () => {
+      const wanted = config.get('maxclients')
+      const most = this.mostClients
+      if (wanted > most) {
+        return `The operating system is not able to handle the specified number of clients, try with ${most}`
+      }
+      this.maxClients = wanted
+      return null
     })
   }
 
@@ -519,15 +526,21 @@ export class Server implements ServerPort {
     config.onChange(names, apply)
   }
 
-  private affordableClients(wanted: number): number {
+  /** How many clients the process has descriptors for. */
+  private get mostClients(): number {
     const limit = this.options.descriptorLimit
-    const affordable = limit - STORE_DESCRIPTORS - PROCESS_DESCRIPTORS
-    if (limit === 0 || wanted <= affordable) return wanted
+    return limit === 0 ? Number.POSITIVE_INFINITY : Math.max(1, limit - STORE_DESCRIPTORS - PROCESS_DESCRIPTORS)
+  }
+
+  private affordableClients(wanted: number): number {
+    const most = this.mostClients
+    if (wanted <= most) return wanted
+    const limit = this.options.descriptorLimit
     this.logger.warning(
-      `You requested maxclients of ${wanted} requiring at least ${wanted + limit - affordable} max file descriptors. ` +
-        `Current maximum open files is ${limit}. maxclients has been reduced to ${Math.max(1, affordable)}.`,
+      `You requested maxclients of ${wanted} requiring at least ${wanted + limit - most} max file descriptors. ` +
+        `Current maximum open files is ${limit}. maxclients has been reduced to ${most}.`,
     )
-    return Math.max(1, affordable)
+    return most
   }
 }
 

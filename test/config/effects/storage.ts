@@ -1,0 +1,225 @@
+// Effects of the directives about files, memory and merging.
+
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { hurt } from '../../engine/damage.ts'
+import { run } from '../../harness/child.ts'
+import { caskyMain, freePort } from '../../harness/server.ts'
+import type { Client, Effects, World } from './world.ts'
+
+export const storageEffects: Effects = {
+  async dir(world) {
+    const server = await world.start([])
+    expect(readdirSync(server.dir)).toContain('MANIFEST')
+    const client = await world.connect(server)
+    expect(await client.call('CONFIG', 'SET', 'dir', '/tmp')).toMatch(/can't set protected config$/)
+  },
+
+  async appendfsync(world) {
+    const client = await world.connect(await world.start(['--appendfsync', 'always']))
+    const syncs = async (): Promise<number> => Number(await client.info('casky_syncs'))
+    await client.call('SET', 'a', '1')
+    const before = await syncs()
+    await client.call('SET', 'a', '2')
+    await client.call('SET', 'a', '3')
+    expect(await syncs()).toBeGreaterThanOrEqual(before + 2)
+    await client.set('appendfsync', 'no')
+    await client.call('SET', 'a', '4')
+    const still = await syncs()
+    for (let i = 0; i < 100; i++) await client.call('SET', 'a', String(i))
+    expect(await syncs()).toBe(still)
+  },
+
+  async 'segment-size'(world) {
+    const server = await world.start(['--segment-size', '1kb'])
+    const client = await world.connect(server)
+    const segments = (): number => readdirSync(server.dir).filter((name) => name.endsWith('.data')).length
+    await client.fill('a', 50)
+    const many = segments()
+    expect(many).toBeGreaterThan(3)
+    await client.set('segment-size', '100mb')
+    await client.fill('b', 20) // ends the segments that were begun small
+    const few = segments()
+    await client.fill('c', 100)
+    expect(segments()).toBe(few)
+  },
+
+  async 'segment-age'(world) {
+    const client = await world.connect(await world.start(['--segment-age', '1']))
+    const grows = async (): Promise<void> => {
+      const before = Number(await client.info('casky_segments'))
+      await client.fill('a', 5)
+      await client.until(async () => Number(await client.info('casky_segments')) > before)
+    }
+    await grows()
+    await client.set('segment-age', '1000')
+    await client.set('segment-age', '1')
+    await grows()
+  },
+
+  async 'value-cache-size'(world) {
+    const client = await world.connect(await world.start(['--value-cache-size', '0']))
+    const hits = async (): Promise<number> => {
+      await client.fill('a', 10)
+      for (let i = 0; i < 10; i++) expect(await client.call('GET', `a${i}`)).toBe('v'.repeat(100))
+      return Number(await client.info('casky_value_cache_hits'))
+    }
+    expect(await hits()).toBe(0)
+    await client.set('value-cache-size', '16mb')
+    expect(await client.info('casky_value_cache_capacity')).toBe(String(16 * 1024 ** 2))
+    expect(await hits()).toBeGreaterThan(0)
+  },
+
+  async 'disk-reserve'(world) {
+    const server = await world.start(['--disk-reserve', '1mb'])
+    expect(statSync(join(server.dir, 'reserve')).size).toBe(1024 ** 2)
+    const none = await world.start(['--disk-reserve', '0'])
+    expect(existsSync(join(none.dir, 'reserve'))).toBe(false)
+  },
+
+  async 'on-corruption'(world) {
+    const { dir } = await world.start([])
+    const store = join(dir, 'hurt')
+    const first = await world.start(['--segment-size', '1kb'], { dir: store })
+    const client = await world.connect(first)
+    await client.fill('a', 30)
+    await first.halt()
+    for (const name of readdirSync(store)) if (!/\.data$|^MANIFEST$|^LOCK$/.test(name)) rmSync(join(store, name))
+    hurt(store, 'a3', 'head')
+    const refused = await run(process.execPath, [caskyMain, '--port', String(await freePort()), '--dir', store])
+    expect(refused.code).toBe(1)
+    expect(refused.stdout).toContain('Cannot open the store')
+    const served = await world.connect(await world.start(['--on-corruption', 'serve'], { dir: store }))
+    expect(await served.call('GET', 'a29')).toBe('v'.repeat(100))
+  },
+
+  async 'unsafe-no-lock'(world) {
+    const { dir } = await world.start([])
+    const env = { PATH: '' } // no flock there
+    const args = ['--port', String(await freePort()), '--dir', join(dir, 'unlocked')]
+    const refused = await run(process.execPath, [caskyMain, ...args], { env })
+    expect(refused.code).toBe(1)
+    expect(refused.stdout).toMatch(/lock/)
+    const server = await world.start(['--unsafe-no-lock', 'yes'], { env })
+    expect(await (await world.connect(server)).call('PING')).toBe('PONG')
+  },
+
+  async 'merge-enabled'(world) {
+    const client = await world.connect(await world.start(['--merge-enabled', 'no', ...EAGER]))
+    await dead(client)
+    expect(await client.info('casky_merges')).toBe('0')
+    await client.set('merge-enabled', 'yes')
+    await client.until(async () => (await client.info('casky_merges')) !== '0')
+  },
+
+  async 'merge-interval-ms'(world) {
+    const client = await world.connect(await world.start(['--segment-size', '4kb', '--merge-interval-ms', '20']))
+    await dead(client)
+    await client.until(async () => (await client.info('casky_merges')) !== '0')
+    await client.set('merge-interval-ms', '2000000000')
+    const due = async (): Promise<number> => {
+      const status = (await client.call('MERGE', 'STATUS')) as unknown[]
+      return Number(status[status.indexOf('next_check_in_ms') + 1])
+    }
+    await client.until(async () => (await due()) > 1_000_000)
+  },
+
+  async 'merge-window'(world) {
+    const client = await world.connect(await world.start(['--merge-window', 'never', ...EAGER]))
+    await dead(client)
+    expect(await client.info('casky_merges')).toBe('0')
+    await client.set('merge-window', 'always')
+    await client.until(async () => (await client.info('casky_merges')) !== '0')
+  },
+
+  async 'merge-rate'(world) {
+    const quiet = ['--segment-size', '4kb', '--merge-enabled', 'no']
+    const slow = await world.connect(await world.start(['--merge-rate', '1', ...quiet]))
+    await dead(slow)
+    expect(await slow.call('MERGE')).toBe('Background merge started')
+    await slow.fill('c', 50)
+    expect(await slow.info('casky_merge_state')).toBe('running') // it would take an hour
+
+    const fast = await world.connect(await world.start(quiet))
+    await dead(fast)
+    expect(await fast.call('MERGE', 'WAIT')).toBeGreaterThan(0)
+    await dead(fast)
+    await fast.set('merge-rate', '1')
+    expect(await fast.call('MERGE')).toBe('Background merge started')
+    await fast.fill('c', 50)
+    expect(await fast.info('casky_merge_state')).toBe('running')
+  },
+
+  // A segment is worth it by a threshold, and picked when one has passed a trigger.
+  'merge-trigger-fragmentation': (world) =>
+    verdictsTurn(
+      world,
+      'merge-trigger-fragmentation',
+      ['100', '1'],
+      ['worth it', 'picked'],
+      [...NO_SMALL, ...FAR_TRIGGERS],
+    ),
+  'merge-trigger-dead-bytes': (world) =>
+    verdictsTurn(
+      world,
+      'merge-trigger-dead-bytes',
+      ['1gb', '1'],
+      ['worth it', 'picked'],
+      [...NO_SMALL, ...FAR_TRIGGERS],
+    ),
+  'merge-threshold-fragmentation': (world) =>
+    verdictsTurn(
+      world,
+      'merge-threshold-fragmentation',
+      ['100', '1'],
+      ['too little dead', 'worth it'],
+      [...['--merge-threshold-small-file', '0', '--merge-threshold-dead-bytes', '1gb'], ...FAR_TRIGGERS],
+    ),
+  'merge-threshold-dead-bytes': (world) =>
+    verdictsTurn(
+      world,
+      'merge-threshold-dead-bytes',
+      ['1gb', '1'],
+      ['too little dead', 'worth it'],
+      [...['--merge-threshold-small-file', '0', '--merge-threshold-fragmentation', '100'], ...FAR_TRIGGERS],
+    ),
+  'merge-threshold-small-file': (world) =>
+    verdictsTurn(
+      world,
+      'merge-threshold-small-file',
+      ['0', '1mb'],
+      ['too little dead', 'worth it'],
+      [...['--merge-threshold-fragmentation', '100', '--merge-threshold-dead-bytes', '1gb'], ...FAR_TRIGGERS],
+    ),
+}
+
+const EAGER = ['--segment-size', '4kb', '--merge-interval-ms', '20']
+const NO_SMALL = ['--merge-threshold-small-file', '0', '--merge-threshold-dead-bytes', '1']
+const FAR_TRIGGERS = ['--merge-trigger-fragmentation', '100', '--merge-trigger-dead-bytes', '1gb']
+
+/** Segments of which half is dead. */
+async function dead(client: Client): Promise<void> {
+  await client.fill('a', 120)
+  await client.fill('a', 60)
+}
+
+async function verdictsTurn(
+  world: World,
+  name: Parameters<Client['set']>[0],
+  values: readonly [string, string],
+  words: readonly [string, string],
+  args: readonly string[],
+): Promise<void> {
+  const first = args.indexOf(`--${name}`)
+  const others = first < 0 ? args : args.filter((_, i) => i !== first && i !== first + 1)
+  const quiet = ['--segment-size', '4kb', '--merge-enabled', 'no']
+  const client = await world.connect(await world.start([...quiet, ...others, `--${name}`, values[0]]))
+  await client.fill('a', 120)
+  for (let i = 0; i < 120; i += 2) await client.call('SET', `a${i}`, 'w')
+  const said = async (word: string): Promise<boolean> => (await client.verdicts()).some((it) => it.startsWith(word))
+  expect(await said(words[0])).toBe(true)
+  expect(await said(words[1])).toBe(false)
+  await client.set(name, values[1])
+  expect(await said(words[1])).toBe(true)
+}
