@@ -1,9 +1,11 @@
 // All families of cases, in the order they are played.
 
 import { arity } from './families/arity.ts'
+import { bitmaps } from './families/bitmaps.ts'
 import { authentication, authenticationLimits, connections } from './families/connections.ts'
 import { databases } from './families/databases.ts'
 import { expiry } from './families/expiry.ts'
+import { hyperloglog } from './families/hyperloglog.ts'
 import { keys } from './families/keys.ts'
 import { notifications, ownNotifications } from './families/notifications.ts'
 import { numbers } from './families/numbers.ts'
@@ -11,12 +13,15 @@ import { protocol } from './families/protocol.ts'
 import { pubsub, pushes } from './families/pubsub.ts'
 import { server } from './families/server.ts'
 import { strings } from './families/strings.ts'
+import { tracking } from './families/tracking.ts'
 import { transactions } from './families/transactions.ts'
 import type { Family } from './script.ts'
 
 export const families: readonly Family[] = [
   strings,
   numbers,
+  bitmaps,
+  hyperloglog,
   keys,
   expiry,
   transactions,
@@ -27,6 +32,7 @@ export const families: readonly Family[] = [
   pushes,
   notifications,
   ownNotifications,
+  tracking,
   server,
   arity,
   authentication,

@@ -290,5 +290,120 @@ GETRANGE missing 0 -1
 SET e ""
 GETRANGE e 0 -1
 GETRANGE e 0 0
+
+# SETEX and PSETEX
+SETEX k 100 v
+GET k
+[about] TTL k
+PSETEX k 100000 w
+GET k
+[about] TTL k
+SET k v
+SETEX k 100 "\x00\xff"
+[about] TTL k
+SETEX k 0 v
+SETEX k -1 v
+SETEX k x v
+SETEX k 1.5 v
+SETEX k "" v
+SETEX k 9223372036854775807 v
+SETEX k 9223372036854775 v
+SETEX k 99999999999999999999 v
+PSETEX k 0 v
+PSETEX k -5 v
+PSETEX k x v
+PSETEX k 9223372036854775807 v
+PSETEX k 9223372036854775808 v
+GET k
+PSETEX gone 1 v
+[until :0] EXISTS gone
+
+# GETSET
+GETSET k v
+GETSET k w
+GET k
+GETSET k "\x00\r\n"
+GETSET k ""
+GETSET k last
+SET k v EX 100
+GETSET k w
+TTL k
+SET k 123
+GETSET k 124
+GETSET "" empty
+
+# SUBSTR
+SET k "This is a string"
+SUBSTR k 0 3
+SUBSTR k -3 -1
+SUBSTR k 5 2
+SUBSTR k -1 -5
+SUBSTR k 100 200
+SUBSTR k a b
+SUBSTR missing 0 -1
+
+# LCS
+MSET a ohmytext b mynewtext
+LCS a b
+LCS a b LEN
+LCS a b IDX
+LCS a b idx withmatchlen
+LCS a b IDX MINMATCHLEN 4
+LCS a b IDX MINMATCHLEN 4 WITHMATCHLEN
+LCS a b WITHMATCHLEN
+LCS a b MINMATCHLEN 3
+LCS a b LEN MINMATCHLEN 3 WITHMATCHLEN
+LCS a b IDX MINMATCHLEN 0
+LCS a b IDX MINMATCHLEN -5
+LCS a b IDX MINMATCHLEN 9223372036854775807
+LCS a b MINMATCHLEN 1 MINMATCHLEN 4 IDX
+LCS a a
+LCS a a IDX WITHMATCHLEN
+LCS a missing
+LCS a missing LEN
+LCS a missing IDX
+LCS missing missing
+LCS missing other IDX WITHMATCHLEN
+SET e ""
+LCS e a IDX
+MSET x aabbaabb y abababab
+LCS x y
+LCS x y IDX WITHMATCHLEN
+LCS y x IDX WITHMATCHLEN
+MSET x 123456789 y 13579
+LCS x y IDX
+LCS y x IDX
+MSET x abcdefghij y jihgfedcba
+LCS x y IDX
+LCS y x
+MSET x "\x00\xff\r\n" y "\xff\n"
+LCS x y
+MSET x {x*3000} y {x*2000}
+LCS x y LEN
+LCS x y IDX
+LCS y x IDX
+
+# LCS with bad arguments
+MSET a ohmytext b mynewtext
+LCS a b BOGUS
+LCS a b LEN IDX
+LCS a b IDX LEN
+LCS a b LEN IDX BOGUS
+LCS a b MINMATCHLEN
+LCS a b MINMATCHLEN x
+LCS a b MINMATCHLEN x BOGUS
+LCS a b MINMATCHLEN 1.5
+LCS a b IDX MINMATCHLEN 99999999999999999999
+LCS a b LEN LEN
+LCS missing other BOGUS
+LCS missing other LEN IDX
+
+# LCS that would take too much memory
+SETRANGE a 11600 x
+SETRANGE b 11600 x
+LCS a b LEN
+LCS a a LEN BOGUS
+SETRANGE a 134217727 x
+LCS a missing LEN
 `,
 )
