@@ -22,9 +22,13 @@ export function notify(
   if ((session.server.announced & eventClass) !== 0) session.server.announce(eventClass, name, database, key)
 }
 
-/** The key's entry, or NONE: for commands that read. That they find nothing is an event (`keymiss`). */
+/** The key's entry, or NONE: for commands that read. Found or not is counted (INFO keyspace_hits), and not found is an event (`keymiss`). */
 export function findToRead(session: Session, key: Slice, database: number = session.database): number {
   const entry = session.engine.find(database, key)
-  if (entry === NONE) notify(session, EVENT_MISS, 'keymiss', key, database)
+  const { lookups } = session.server
+  if (entry === NONE) {
+    lookups.misses++
+    notify(session, EVENT_MISS, 'keymiss', key, database)
+  } else lookups.hits++
   return entry
 }

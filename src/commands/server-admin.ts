@@ -231,7 +231,7 @@ function replyOkOr(session: Session, error: string | null): void {
 
 function save(session: Session): void {
   const release = session.hold()
-  session.engine.seal((error) => {
+  session.server.save((error) => {
     if (error === null) session.reply.ok()
     else session.reply.error(`ERR ${error.message}`)
     release()
@@ -243,7 +243,7 @@ function bgsave(session: Session, args: Args): void {
     return session.reply.error(SYNTAX_ERROR)
   }
   // Nobody waits for the outcome: the engine logs a failure, and INFO and LASTSAVE show it.
-  session.engine.seal(() => {})
+  session.server.save(() => {})
   session.reply.simple('Background saving started')
 }
 
@@ -268,7 +268,7 @@ function shutdown(session: Session, args: Args): void {
     else reply.error('ERR No shutdown in progress.')
     return
   }
-  // There is no reply: the connection ends with the server.
-  session.hold()
-  server.shutdown(options)
+  const refusal = server.shutdown(options)
+  if (refusal !== null) return reply.error(refusal)
+  session.hold() // there is no reply: the connection ends with the server
 }

@@ -1,6 +1,7 @@
 // What a handler may know of the client it serves, and the ports to the rest of the server. The server implements both
 // (server/connection.ts, server/server.ts); commands never see a socket.
 
+import type { Timer } from '../base/clock.ts'
 import type { Slice } from '../base/slice.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Args } from '../resp/args.ts'
@@ -192,6 +193,22 @@ export interface CommandLatency {
   readonly steps: readonly (readonly [microseconds: number, count: number])[]
 }
 
+/** Where memory goes, in bytes. */
+export interface MemoryFacts {
+  readonly usedBytes: number
+  readonly peakBytes: number
+  readonly startupBytes: number
+  readonly rssBytes: number
+  readonly systemBytes: number
+  readonly heapUsedBytes: number
+  readonly heapTotalBytes: number
+  readonly bufferBytes: number
+  readonly clients: number
+  readonly clientBytes: number
+  readonly idleBufferBytes: number
+  readonly heapSpaces: readonly { readonly name: string; readonly usedBytes: number }[]
+}
+
 /** What commands may ask of the server as a whole. */
 export interface ServerPort {
   readonly startedAt: number // unix ms
@@ -228,9 +245,22 @@ export interface ServerPort {
   commandLatencies(): CommandLatency[]
   /** INFO text of the asked sections (lower case; empty: default). */
   info(sections: string[]): string
-  /** SHUTDOWN: stops accepting, commits, exits 0. `nosave` skips hint and image, never the commit. */
-  shutdown(options: { nosave: boolean; now: boolean; force: boolean }): void
+  /** SAVE: like engine.seal, and counted for INFO. */
+  save(done: (error: Error | null) => void): void
+  /**
+   * SHUTDOWN: stops accepting, commits, exits 0. `nosave` skips hint and image, never the commit; `now` does not wait for clients to read
+   * their last replies; `force` ends also a store that cannot commit. null, or the error text (without '-') when it goes on.
+   */
+  shutdown(options: { nosave: boolean; now: boolean; force: boolean }): string | null
   abortShutdown(): boolean
+  /** Calls back once after so many ms, however many. */
+  after(ms: number, run: () => void): Timer
+  /** Writes a line to the log. */
+  log(text: string): void
+  memory(): MemoryFacts
+  /** MEMORY PURGE. */
+  purgeMemory(): void
+  changeReplicationId(): void
   watch(session: Session, database: number, key: Slice): void
   unwatch(session: Session): void
   /**
@@ -242,5 +272,7 @@ export interface ServerPort {
   readonly tracking: TrackingPort
   /** Classes of keyspace events that somebody may hear of, 0 nearly always: commands ask events.ts, not this. */
   readonly announced: number
+  /** Keys that reading commands found, and did not find. */
+  readonly lookups: { hits: number; misses: number }
   announce(eventClass: number, name: string, database: number, key: Slice): void
 }

@@ -64,6 +64,8 @@ import type { Upkeep } from './upkeep.ts'
 const SYNCHRONOUS_READ_BYTES = 64 * 1024
 /** Expiry takes this long a slice at most, and comes back after a pause while there is more. */
 const EXPIRE_SLICE_MS = 1
+/** Keys with an expiry that are looked at for their average time to live. */
+const TTL_SAMPLES = 64
 const EXPIRE_PAUSE_MS = 4
 const EXPIRE_EVERY_MS = 100
 /** Entries looked at in one slice of freeing a flushed database. */
@@ -531,6 +533,20 @@ export class Bitcask implements Engine {
     if (this.watching) this.events.onChange(database, key, CHANGED)
   }
 
+  averageTtl(database: number): number {
+    const { keydir } = this
+    const physical = this.databases.physical[database] as number
+    let sum = 0
+    let count = 0
+    keydir.sampleRows(this.roll(), TTL_SAMPLES, (entry) => {
+      const expiry = keydir.isLinked(entry) ? keydir.expiry(entry) : 0
+      if (expiry === 0 || keydir.database(entry) !== physical) return
+      sum += Math.max(0, expiry - this.now)
+      count++
+    })
+    return count === 0 ? 0 : Math.floor(sum / count)
+  }
+
   begin(): void {
     this.log.beginBatch()
   }
@@ -574,6 +590,7 @@ export class Bitcask implements Engine {
           break
         }
       }
+      this.events.onTook?.('expire-cycle', clock.monotonic() - until + EXPIRE_SLICE_MS)
       this.flush()
     }
     this.scheduleExpiry(more ? EXPIRE_PAUSE_MS : EXPIRE_EVERY_MS)

@@ -40,6 +40,8 @@ export interface EngineEvents {
   onGate(): void
   /** A key's value, expiry or existence changed: CHANGED, CREATED or EXPIRED. Called only while `watching` is true. Physical database. */
   onChange(database: number, key: Slice, change: number): void
+  /** A sync of the log, or a look for keys whose time has come, took that long. For LATENCY; whoever does not care leaves it out. */
+  onTook?(what: 'fsync' | 'expire-cycle', ms: number): void
 }
 
 export interface Engine {
@@ -105,6 +107,8 @@ export interface Engine {
   physical(database: number): number
   keyCount(database: number): number
   expiringCount(database: number): number
+  /** Milliseconds that keys with an expiry have left, on average over some of them; 0 when none was met. */
+  averageTtl(database: number): number
   flushDatabase(database: number): void
   flushAll(): void
   swapDatabases(a: number, b: number): void

@@ -165,7 +165,10 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
       onReleased: (flushed) => store.afterRelease(flushed),
       onFailed: (error, what) => store.unwind(store.upkeep.failed(error, what)),
       onRotated: () => store.upkeep.rotated(),
-      onSynced: () => store.checkStall(),
+      onSynced: () => {
+        store.events.onTook?.('fsync', log.lastSyncMs)
+        store.checkStall()
+      },
       onBlock: () => store.stallInTurn(),
     },
   )

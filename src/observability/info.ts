@@ -24,12 +24,17 @@ export interface Facts {
     readonly max: number
     readonly waiting: number
     readonly bufferBytes: number
+    readonly recentInputBytes: number
+    readonly recentOutputBytes: number
   }
   readonly memory: {
     readonly usedBytes: number
     readonly rssBytes: number
     readonly peakBytes: number
+    readonly startBytes: number
     readonly systemBytes: number
+    readonly limitBytes: number
+    readonly policy: string
   }
   readonly cpu: { readonly userSeconds: number; readonly systemSeconds: number }
   readonly counts: {
@@ -41,6 +46,11 @@ export interface Facts {
     readonly outputBytes: number
     readonly inputBytesPerSecond: number
     readonly outputBytesPerSecond: number
+    readonly reads: number
+    readonly writes: number
+    readonly hits: number
+    readonly misses: number
+    readonly unexpectedErrors: number
     readonly errorReplies: number
     readonly authenticationFailures: number
     readonly outputLimitDisconnections: number
@@ -53,10 +63,25 @@ export interface Facts {
     readonly failures: number
     readonly lastFreedBytes: number
     readonly lastDurationMs: number
+    readonly lastError: string
   }
+  readonly saves: {
+    readonly done: number
+    readonly underWay: number
+    readonly lastFailed: boolean
+    readonly lastMs: number
+  }
+  readonly pubsub: { readonly channels: number; readonly patterns: number; readonly shardChannels: number }
   readonly commands: readonly CommandFacts[]
+  /** latency-tracking-info-percentiles; null: latency-tracking is off. */
+  readonly percentiles: readonly number[] | null
   readonly errors: Iterable<readonly [code: string, count: number]>
-  readonly databases: readonly { readonly number: number; readonly keys: number; readonly expiring: number }[]
+  readonly databases: readonly {
+    readonly number: number
+    readonly keys: number
+    readonly expiring: number
+    readonly averageTtlMs: number
+  }[]
 }
 
 /** As the engine's statistics have it. */
@@ -101,6 +126,8 @@ export interface CommandFacts {
   readonly microseconds: number
   readonly rejected: number
   readonly failed: number
+  /** Microseconds that this percentage of calls did not exceed; null: nothing was timed. */
+  readonly percentile: ((percent: number) => number) | null
 }
 
 type Field = readonly [name: string, value: string | number]
@@ -132,6 +159,7 @@ const SECTIONS: ReadonlyMap<string, Section> = new Map([
   ['modules', () => []],
   ['commandstats', commandStats],
   ['errorstats', errorStats],
+  ['latencystats', latencyStats],
   ['cluster', () => [['cluster_enabled', 0]]],
   ['keyspace', keyspace],
   ['casky', casky],
@@ -142,7 +170,8 @@ export function renderInfo(wanted: readonly string[], facts: Facts): string {
   const names = new Set<string>()
   for (const name of wanted.length === 0 ? ['default'] : wanted) {
     if (name === 'default') for (const each of DEFAULT) names.add(each)
-    else if (name === 'all' || name === 'everything') for (const each of SECTIONS.keys()) names.add(each)
+    else if (name === 'everything') for (const each of SECTIONS.keys()) names.add(each)
+    else if (name === 'all') for (const each of SECTIONS.keys()) each !== 'modules' && names.add(each)
     else names.add(name)
   }
   const parts: string[] = []
@@ -180,8 +209,9 @@ function* server(facts: Facts): Iterable<Field> {
 function* clients({ clients }: Facts): Iterable<Field> {
   yield ['connected_clients', clients.connected]
   yield ['maxclients', clients.max]
+  yield ['client_recent_max_input_buffer', clients.recentInputBytes]
+  yield ['client_recent_max_output_buffer', clients.recentOutputBytes]
   yield ['blocked_clients', clients.waiting]
-  yield ['tracking_clients', 0]
 }
 
 function* memory({ memory, clients, store }: Facts): Iterable<Field> {
@@ -192,39 +222,52 @@ function* memory({ memory, clients, store }: Facts): Iterable<Field> {
   yield ['used_memory_rss_human', human(memory.rssBytes)]
   yield ['used_memory_peak', memory.peakBytes]
   yield ['used_memory_peak_human', human(memory.peakBytes)]
+  yield ['used_memory_peak_perc', percent(memory.usedBytes, memory.peakBytes)]
   yield ['used_memory_overhead', Math.max(0, memory.usedBytes - dataset)]
+  yield ['used_memory_startup', memory.startBytes]
   yield ['used_memory_dataset', dataset]
+  yield ['used_memory_dataset_perc', percent(dataset, memory.usedBytes - memory.startBytes)]
   yield ['total_system_memory', memory.systemBytes]
   yield ['total_system_memory_human', human(memory.systemBytes)]
-  yield ['maxmemory', 0]
-  yield ['maxmemory_human', '0B']
-  yield ['maxmemory_policy', 'noeviction']
+  yield ['number_of_cached_scripts', 0]
+  yield ['number_of_functions', 0]
+  yield ['number_of_libraries', 0]
+  yield ['maxmemory', memory.limitBytes]
+  yield ['maxmemory_human', human(memory.limitBytes)]
+  yield ['maxmemory_policy', memory.policy]
   yield ['mem_fragmentation_ratio', (memory.rssBytes / memory.usedBytes).toFixed(2)]
+  yield ['mem_fragmentation_bytes', memory.rssBytes - memory.usedBytes]
   yield ['mem_clients_normal', clients.bufferBytes]
 }
 
-function* persistence({ store, merge, nowMs }: Facts): Iterable<Field> {
+function* persistence({ store, merge, nowMs, saves }: Facts): Iterable<Field> {
   const { loading } = store
   yield ['loading', loading.active ? 1 : 0]
   yield ['async_loading', 0]
   yield ['rdb_changes_since_last_save', store.changesSinceSeal]
-  yield ['rdb_bgsave_in_progress', 0]
+  yield ['rdb_bgsave_in_progress', saves.underWay > 0 ? 1 : 0]
   yield ['rdb_last_save_time', Math.floor(store.lastSeal / 1000)]
-  yield ['rdb_last_bgsave_status', store.lastWriteOk ? 'ok' : 'err']
+  yield ['rdb_last_bgsave_status', saves.lastFailed ? 'err' : 'ok']
+  yield ['rdb_last_bgsave_time_sec', seconds(saves.lastMs)]
+  yield ['rdb_saves', saves.done]
   yield ['aof_enabled', 1]
   yield ['aof_rewrite_in_progress', merge.state === 'running' ? 1 : 0]
+  yield ['aof_last_rewrite_time_sec', merge.merges + merge.failures === 0 ? -1 : seconds(merge.lastDurationMs)]
+  yield ['aof_last_bgrewrite_status', merge.lastError === '' ? 'ok' : 'err']
+  yield ['aof_rewrites', merge.merges]
   yield ['aof_last_write_status', store.lastWriteOk ? 'ok' : 'err']
+  yield ['aof_current_size', store.diskBytes]
   if (!loading.active) return
-  const seconds = Math.max(0, nowMs - loading.startedAt) / 1000
+  const elapsed = Math.max(0, nowMs - loading.startedAt) / 1000
   const left = loading.totalBytes - loading.loadedBytes
   yield ['loading_start_time', Math.floor(loading.startedAt / 1000)]
   yield ['loading_total_bytes', loading.totalBytes]
   yield ['loading_loaded_bytes', loading.loadedBytes]
   yield ['loading_loaded_perc', ((loading.loadedBytes * 100) / Math.max(1, loading.totalBytes)).toFixed(2)]
-  yield ['loading_eta_seconds', loading.loadedBytes === 0 ? 1 : Math.ceil((seconds * left) / loading.loadedBytes)]
+  yield ['loading_eta_seconds', loading.loadedBytes === 0 ? 1 : Math.ceil((elapsed * left) / loading.loadedBytes)]
 }
 
-function* stats({ counts, store }: Facts): Iterable<Field> {
+function* stats({ counts, store, pubsub }: Facts): Iterable<Field> {
   yield ['total_connections_received', counts.connectionsReceived]
   yield ['total_commands_processed', counts.commands]
   yield ['instantaneous_ops_per_sec', Math.round(counts.commandsPerSecond)]
@@ -238,9 +281,15 @@ function* stats({ counts, store }: Facts): Iterable<Field> {
   yield ['sync_partial_err', 0]
   yield ['expired_keys', store.expired]
   yield ['evicted_keys', 0]
-  yield ['pubsub_channels', 0]
-  yield ['pubsub_patterns', 0]
+  yield ['keyspace_hits', counts.hits]
+  yield ['keyspace_misses', counts.misses]
+  yield ['pubsub_channels', pubsub.channels]
+  yield ['pubsub_patterns', pubsub.patterns]
+  yield ['pubsubshard_channels', pubsub.shardChannels]
+  yield ['unexpected_error_replies', counts.unexpectedErrors]
   yield ['total_error_replies', counts.errorReplies]
+  yield ['total_reads_processed', counts.reads]
+  yield ['total_writes_processed', counts.writes]
   yield ['acl_access_denied_auth', counts.authenticationFailures]
   yield ['client_query_buffer_limit_disconnections', counts.queryLimitDisconnections]
   yield ['client_output_buffer_limit_disconnections', counts.outputLimitDisconnections]
@@ -268,9 +317,18 @@ function* errorStats({ errors }: Facts): Iterable<Field> {
   for (const [code, count] of errors) yield [`errorstat_${code}`, `count=${count}`]
 }
 
+function* latencyStats({ commands, percentiles }: Facts): Iterable<Field> {
+  if (percentiles === null) return
+  for (const { name, percentile } of commands) {
+    if (percentile === null) continue
+    const values = percentiles.map((each) => `p${each}=${percentile(each).toFixed(3)}`)
+    yield [`latency_percentiles_usec_${name}`, values.join(',')]
+  }
+}
+
 function* keyspace({ databases }: Facts): Iterable<Field> {
-  for (const { number, keys, expiring } of databases) {
-    if (keys > 0) yield [`db${number}`, `keys=${keys},expires=${expiring},avg_ttl=0`]
+  for (const { number, keys, expiring, averageTtlMs } of databases) {
+    if (keys > 0) yield [`db${number}`, `keys=${keys},expires=${expiring},avg_ttl=${averageTtlMs}`]
   }
 }
 
@@ -300,6 +358,15 @@ function* casky({ store, merge }: Facts): Iterable<Field> {
   yield ['casky_merge_failures', merge.failures]
   yield ['casky_merge_last_freed_bytes', merge.lastFreedBytes]
   yield ['casky_merge_last_ms', Math.round(merge.lastDurationMs)]
+}
+
+/** Whole seconds; -1 stays: nothing to tell. */
+function seconds(ms: number): number {
+  return ms < 0 ? -1 : Math.floor(ms / 1000)
+}
+
+function percent(part: number, whole: number): string {
+  return `${((part * 100) / Math.max(1, whole)).toFixed(2)}%`
 }
 
 /** As Redis writes sizes for people: 1.50M. */

@@ -176,7 +176,9 @@ export class Connection implements Session, Ticking {
   /** bytes[0..length) have arrived; they are ours until this returns. False: stop reading. */
   receive(bytes: Buffer, length: number): boolean {
     if (this.isClosed || (this.blocked & CLOSING) !== 0) return false
-    this.server.statistics.inputBytes += length
+    const { statistics } = this.server
+    statistics.inputBytes += length
+    statistics.reads++
     this.server.tick.begin()
     this.lastInteraction = this.engine.now
     this.decoder.feed(bytes, 0, length)
@@ -263,7 +265,10 @@ export class Connection implements Session, Ticking {
     const { output } = this
     const sent = output.sentBytes
     output.send(output.waitsForRelease ? this.engine.released : 0)
-    this.server.statistics.outputBytes += output.sentBytes - sent
+    if (output.sentBytes !== sent) {
+      this.server.statistics.outputBytes += output.sentBytes - sent
+      this.server.statistics.writes++
+    }
     if ((this.blocked & CLOSING) !== 0 && output.idle && (this.blocked & ~(CLOSING | FULL)) === 0) {
       this.finish()
       return
@@ -654,6 +659,11 @@ export class Connection implements Session, Ticking {
   }
 
   // --- description
+
+  /** Bytes received that are not whole commands yet. */
+  get inputBytes(): number {
+    return this.decoder.heldBytes
+  }
 
   /** Bytes of memory this client costs beyond its object. */
   get heldBytes(): number {

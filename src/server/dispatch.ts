@@ -180,6 +180,7 @@ export class Dispatch {
   failed(connection: Connection, row: Row, position: number, error: unknown): void {
     this.logger.warning(`Bug: ${row.command.name} has failed: ${(error as Error).stack ?? String(error)}`)
     connection.output.takeBack(position)
+    this.statistics.unexpectedErrors++
     connection.reply.error('ERR internal error')
   }
 
@@ -290,7 +291,7 @@ export class Dispatch {
     // EXEC is judged by what it will run.
     const mask = row.isExec && transaction !== null ? row.mask | gatesOf(transaction.flags) : row.mask
     const closed = (engine.gate | connection.closedGates) & mask
-    if ((closed & GATE_PROTECTED) !== 0) {
+    if ((closed & row.mask & GATE_PROTECTED) !== 0) {
       const directive = row.command.name === 'DEBUG' ? 'enable-debug-command' : 'enable-module-command'
       if (!connection.isAllowed(directive)) {
         this.reject(connection, row, position, notAllowed(row.command, directive))
@@ -375,6 +376,7 @@ export class Dispatch {
       text = `EXECABORT Transaction discarded because of: ${reason.replace(/^ERR /, '')}`
     } else if (connection.transaction !== null) connection.transaction.broken = true
     if (row !== null) row.rejected++
+    if (connection.tracking !== null) connection.server.tracking.passed(connection, row?.command ?? null)
     connection.reply.error(text)
     this.statistics.error(text.slice(0, text.indexOf(' ')))
     if (connection.replyMode !== 'on') this.silence(connection, position, connection.replyMode)

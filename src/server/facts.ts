@@ -7,7 +7,7 @@ import type { CommandFacts, Facts } from '../observability/info.ts'
 import type { Server } from './server.ts'
 
 /** While the store loads there is nothing yet that merges. */
-const NO_MERGE = { state: 'idle', merges: 0, failures: 0, lastFreedBytes: 0, lastDurationMs: 0 }
+const NO_MERGE = { state: 'idle', merges: 0, failures: 0, lastFreedBytes: 0, lastDurationMs: 0, lastError: '' }
 
 export function gatherFacts(server: Server): Facts {
   const { clock, config, engine, statistics } = server
@@ -23,7 +23,9 @@ export function gatherFacts(server: Server): Facts {
   }
   const databases: Facts['databases'][number][] = []
   for (let number = 0; number < server.databases; number++) {
-    databases.push({ number, keys: engine.keyCount(number), expiring: engine.expiringCount(number) })
+    const expiring = engine.expiringCount(number)
+    const averageTtlMs = expiring === 0 ? 0 : engine.averageTtl(number)
+    databases.push({ number, keys: engine.keyCount(number), expiring, averageTtlMs })
   }
   return {
     nowMs: clock.now(),
@@ -39,12 +41,22 @@ export function gatherFacts(server: Server): Facts {
     hz: config.get('hz'),
     executable: process.execPath,
     configFile: config.file ?? '',
-    clients: { connected: server.clientCount, max: server.maxClients, waiting, bufferBytes },
+    clients: {
+      connected: server.clientCount,
+      max: server.maxClients,
+      waiting,
+      bufferBytes,
+      recentInputBytes: statistics.recentInput.largest,
+      recentOutputBytes: statistics.recentOutput.largest,
+    },
     memory: {
       usedBytes,
       rssBytes: used.rss,
       peakBytes: Math.max(usedBytes, statistics.peakMemoryBytes),
+      startBytes: statistics.startMemoryBytes,
       systemBytes: totalmem(),
+      limitBytes: Number(textOf(server, 'maxmemory')),
+      policy: textOf(server, 'maxmemory-policy'),
     },
     cpu: { userSeconds: cpu.user / 1e6, systemSeconds: cpu.system / 1e6 },
     counts: {
@@ -56,6 +68,11 @@ export function gatherFacts(server: Server): Facts {
       outputBytes: statistics.outputBytes,
       inputBytesPerSecond: statistics.inputRate.perSecond,
       outputBytesPerSecond: statistics.outputRate.perSecond,
+      reads: statistics.reads,
+      writes: statistics.writes,
+      hits: statistics.lookups.hits,
+      misses: statistics.lookups.misses,
+      unexpectedErrors: statistics.unexpectedErrors,
       errorReplies: statistics.errorReplies,
       authenticationFailures: statistics.authenticationFailures,
       outputLimitDisconnections: statistics.outputLimitDisconnections,
@@ -63,18 +80,36 @@ export function gatherFacts(server: Server): Facts {
     },
     store,
     merge: (engine.gate & GATE_LOADING) === 0 ? engine.merge.status() : NO_MERGE,
+    saves: {
+      done: statistics.saves,
+      underWay: statistics.savesUnderWay,
+      lastFailed: statistics.lastSaveFailed,
+      lastMs: statistics.lastSaveMs,
+    },
+    pubsub: {
+      channels: server.pubsub.channelCount,
+      patterns: server.pubsub.patternCount,
+      shardChannels: server.pubsub.shardChannelCount,
+    },
     commands: commandFacts(server),
+    percentiles: config.get('latency-tracking') ? config.get('latency-tracking-info-percentiles') : null,
     errors: statistics.errors,
     databases,
   }
+}
+
+/** A directive that only CONFIG and INFO know of. */
+function textOf(server: Server, name: string): string {
+  return server.config.match([name])[0]![1]
 }
 
 function commandFacts(server: Server): CommandFacts[] {
   const facts: CommandFacts[] = []
   for (const row of server.dispatch.rows.values()) {
     if (row.calls + row.rejected === 0) continue
-    const { calls, microseconds, rejected, failed } = row
-    facts.push({ name: row.command.name.toLowerCase(), calls, microseconds, rejected, failed })
+    const { calls, microseconds, rejected, failed, latencies } = row
+    const percentile = latencies === null ? null : (percent: number) => latencies.percentile(percent)
+    facts.push({ name: row.command.name.toLowerCase(), calls, microseconds, rejected, failed, percentile })
   }
   return facts
 }

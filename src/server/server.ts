@@ -14,10 +14,10 @@ import type { Logger } from '../base/logger.ts'
 import type { Slice } from '../base/slice.ts'
 import type { Command } from '../commands/command.ts'
 import type { CommandTable } from '../commands/command-table.ts'
-import type { ClientFilter, CommandLatency, ServerPort, Session } from '../commands/session.ts'
+import type { ClientFilter, CommandLatency, MemoryFacts, ServerPort, Session } from '../commands/session.ts'
 import type { Config } from '../config/config.ts'
 import type { Engine, EngineEvents } from '../engine/engine.ts'
-import { GATE_STALLED } from '../engine/engine.ts'
+import { GATE_FAILED, GATE_STALLED } from '../engine/engine.ts'
 import { renderInfo } from '../observability/info.ts'
 import type { DecoderLimits } from '../resp/request.ts'
 import { adopt, descriptorOf } from './adopt.ts'
@@ -26,6 +26,7 @@ import { Connection, type Peer } from './connection.ts'
 import { Dispatch } from './dispatch.ts'
 import { gatherFacts } from './facts.ts'
 import { LatencyMonitor } from './latency.ts'
+import { memoryFacts, purgeMemory, startupBytes } from './memory.ts'
 import { Monitor } from './monitor.ts'
 import { Notifications } from './notifications.ts'
 import { Passwords } from './passwords.ts'
@@ -44,6 +45,8 @@ const RECEIVE_BYTES = 64 * 1024
 const AUTHENTICATION_SECONDS = 60
 /** A refused client is told why, if it listens; it is not waited for. */
 const REFUSAL_MS = 1000
+/** Node's timers reach no further. */
+const MAX_TIMER_MS = 2 ** 31 - 1
 
 export interface OutputLimit {
   readonly hardBytes: number
@@ -59,7 +62,7 @@ export interface ServerOptions {
   /** Descriptors this process may have open; 0 unknown. */
   readonly descriptorLimit: number
   /** SHUTDOWN was asked for. */
-  readonly onShutdown: (options: { nosave: boolean; now: boolean; force: boolean }) => void
+  readonly onShutdown: (options: { nosave: boolean; now: boolean }) => void
   /** SHUTDOWN ABORT: false when there is nothing to abort. */
   readonly onAbortShutdown: () => boolean
   /** For tests: who counts as a local client. */
@@ -79,6 +82,9 @@ export class Server implements ServerPort {
   readonly commands: ReadonlyMap<string, Command>
   readonly startedAt: number
   readonly runId: string
+  /** INFO's master_replid; DEBUG CHANGE-REPL-ID makes it another. */
+  replicationId: string
+  readonly startupBytes: number
   readonly databases: number
   readonly statistics: Statistics
   readonly slowlog: Slowlog
@@ -123,6 +129,8 @@ export class Server implements ServerPort {
     this.commands = table.byName
     this.startedAt = clock.now()
     this.runId = randomBytes(20).toString('hex')
+    this.replicationId = randomBytes(20).toString('hex')
+    this.startupBytes = startupBytes()
     this.databases = config.get('databases')
     this.statistics = new Statistics()
     this.slowlog = new Slowlog()
@@ -166,6 +174,7 @@ export class Server implements ServerPort {
       if (this.tracking.isTracking) this.tracking.changed(key, change)
       this.watching.changed(physical, key)
     },
+    onTook: (what, ms) => this.latency.note(what, ms, this.clock.now()),
   }
 
   /** The engine is there, though it may still be loading: from now on clients can be served. */
@@ -194,6 +203,8 @@ export class Server implements ServerPort {
       limits: this.decoderLimits,
     })
     this.followObservation()
+    const { heapUsed, external } = process.memoryUsage()
+    statistics.startMemoryBytes = heapUsed + external
     this.cron()
   }
 
@@ -287,10 +298,22 @@ export class Server implements ServerPort {
     if (second !== this.lastSecond) {
       this.lastSecond = second
       this.closeLateClients(this.clock.now())
+      this.noteRecent()
       const { heapUsed, external } = process.memoryUsage()
       this.statistics.peakMemoryBytes = Math.max(this.statistics.peakMemoryBytes, heapUsed + external)
     }
     this.cronTimer = this.clock.after(this.cronMs, () => this.cron())
+  }
+
+  private noteRecent(): void {
+    let input = 0
+    let output = 0
+    for (const connection of this.connections.values()) {
+      input = Math.max(input, connection.inputBytes)
+      output = Math.max(output, connection.output.pendingBytes)
+    }
+    this.statistics.recentInput.note(input)
+    this.statistics.recentOutput.note(output)
   }
 
   private closeLateClients(now: number): void {
@@ -333,6 +356,23 @@ export class Server implements ServerPort {
       else connection.close()
     }
     return killed
+  }
+
+  save(done: (error: Error | null) => void): void {
+    const { clock, statistics } = this
+    const startedMs = clock.monotonic()
+    statistics.savesUnderWay++
+    this.engine.seal((error) => {
+      statistics.savesUnderWay--
+      statistics.lastSaveFailed = error !== null
+      statistics.lastSaveMs = clock.monotonic() - startedMs
+      if (error === null) statistics.saves++
+      done(error)
+    })
+  }
+
+  get lookups(): { hits: number; misses: number } {
+    return this.statistics.lookups
   }
 
   pauseClients(ms: number, all: boolean): void {
@@ -404,8 +444,41 @@ export class Server implements ServerPort {
     return renderInfo(sections, gatherFacts(this))
   }
 
-  shutdown(options: { nosave: boolean; now: boolean; force: boolean }): void {
+  shutdown(options: { nosave: boolean; now: boolean; force: boolean }): string | null {
+    const { engine, logger } = this
+    if ((engine.gate & GATE_FAILED) !== 0 && !options.force && !options.nosave) {
+      // It still answers reads. Whoever wants it gone all the same says so.
+      logger.warning(`SHUTDOWN refused, the store cannot commit: ${engine.gateMessage} SHUTDOWN FORCE ends it anyway.`)
+      return 'ERR Errors trying to SHUTDOWN. Check logs.'
+    }
     this.options.onShutdown(options)
+    return null
+  }
+
+  after(ms: number, run: () => void): Timer {
+    let timer: Timer
+    const wait = (left: number): void => {
+      const now = Math.min(left, MAX_TIMER_MS)
+      timer = this.clock.after(now, () => (left > now ? wait(left - now) : run()))
+    }
+    wait(ms)
+    return { cancel: () => timer.cancel() }
+  }
+
+  log(text: string): void {
+    this.logger.warning(text)
+  }
+
+  memory(): MemoryFacts {
+    return memoryFacts(this)
+  }
+
+  purgeMemory(): void {
+    purgeMemory(this)
+  }
+
+  changeReplicationId(): void {
+    this.replicationId = randomBytes(20).toString('hex')
   }
 
   abortShutdown(): boolean {

@@ -119,17 +119,48 @@ class Rate {
   }
 }
 
+const RECENT_SECONDS = 8
+
+/** The largest of something over the last RECENT_SECONDS seconds. */
+class Recent {
+  private readonly seconds: number[] = []
+
+  /** Once a second. */
+  note(largest: number): void {
+    this.seconds.push(largest)
+    if (this.seconds.length > RECENT_SECONDS) this.seconds.shift()
+  }
+
+  get largest(): number {
+    return Math.max(0, ...this.seconds)
+  }
+}
+
 export class Statistics {
   connectionsReceived = 0
   connectionsRejected = 0
   commands = 0
   inputBytes = 0
   outputBytes = 0
+  reads = 0
+  writes = 0
+  /** Commands that failed by a bug of ours. */
+  unexpectedErrors = 0
+  readonly lookups = { hits: 0, misses: 0 }
   errorReplies = 0
   authenticationFailures = 0
   outputLimitDisconnections = 0
   queryLimitDisconnections = 0
   peakMemoryBytes = 0
+  /** When the server began to serve: what it costs without data. */
+  startMemoryBytes = 0
+  saves = 0
+  savesUnderWay = 0
+  lastSaveFailed = false
+  lastSaveMs = -1 // how long it took; -1: there was none
+  /** The most that one client had waiting lately, in and out. */
+  readonly recentInput = new Recent()
+  readonly recentOutput = new Recent()
   readonly errors = new Map<string, number>()
   readonly commandRate = new Rate()
   readonly inputRate = new Rate()
@@ -154,6 +185,11 @@ export class Statistics {
     this.commands = 0
     this.inputBytes = 0
     this.outputBytes = 0
+    this.reads = 0
+    this.writes = 0
+    this.unexpectedErrors = 0
+    this.lookups.hits = 0
+    this.lookups.misses = 0
     this.errorReplies = 0
     this.authenticationFailures = 0
     this.outputLimitDisconnections = 0

@@ -221,8 +221,13 @@ export class FakeClient {
       hllSparseMaxBytes: 3000,
       commands: ownCommands.byName,
       touchDatabase: (database) => this.touched.push(database),
-      shutdown: (options) => this.shutdowns.push(options),
+      shutdown: (options) => {
+        this.shutdowns.push(options)
+        return null
+      },
       abortShutdown: () => false,
+      lookups: { hits: 0, misses: 0 },
+      save: (done) => engine.seal(done),
       ...server,
     }
     const reply = new ReplyWriter(2)

@@ -205,6 +205,10 @@ export class ScriptedEngine {
     return this.entries[database]!.size
   }
 
+  averageTtl(): number {
+    return 0
+  }
+
   expiringCount(): number {
     return 0
   }

@@ -282,6 +282,13 @@ export class Keydir {
     return this.rows.soonest()
   }
 
+  /** Visits up to `most` entries with a row of their own, from the row on that `chance` (0 to 1) falls on. They may be unlinked. */
+  sampleRows(chance: number, most: number, visit: (entry: number) => void): void {
+    const { count } = this.rows
+    const first = Math.floor(chance * count)
+    for (let i = 0; i < Math.min(most, count); i++) visit(this.rows.entryOf((first + i) % count))
+  }
+
   /** Visits the linked entries that expire before `ms`, in no order. `visit` must not change expiries. */
   visitExpired(ms: number, visit: (entry: number) => void): void {
     this.rows.visitBefore(ms, visit)

@@ -50,6 +50,15 @@ export class Rows {
     return this.queued_
   }
 
+  get count(): number {
+    return this.rows
+  }
+
+  /** The entry whose row has this number. */
+  entryOf(row: number): number {
+    return (this.pages[row >>> ROWS_SHIFT] as Page).words[(row & ROWS_MASK) * 8 + 2] as number
+  }
+
   get bytes(): number {
     const pages = this.pages.length * ROW_BYTES * (ROWS_MASK + 1)
     const queue = this.queueRow.length * 12 * (QUEUE_MASK + 1)
