@@ -43,6 +43,11 @@ export class Databases {
     return old
   }
 
+  /** Keys lie under that id, perhaps of a map that is lost: it is not given out again, or they would be back. */
+  used(id: number): void {
+    if (id >= this.nextId) this.nextId = id + 1
+  }
+
   swap(a: number, b: number): void {
     const physical = this.physical[a] as number
     this.physical[a] = this.physical[b] as number

@@ -216,21 +216,15 @@ export function* makeHint(storage: Storage, subject: HintSubject): Task<HintResu
     if (isMissing(error)) return { damagedAt: [0] }
     throw error
   }
-  let at = 0
   try {
     const scanner = new SegmentScanner(file, subject.salt, SEGMENT_HEADER_BYTES, subject.validBytes)
     for (;;) {
-      at = scanner.offset
       const status = yield* scanner.next()
       if (status === HEAD_END) break
       // One damaged place is enough: the data must then be read at each start, and the start will report it.
       if (status !== HEAD_GOOD || !scanner.valueGood) return { damagedAt: [scanner.offset] }
       builder.add(scanner.bytes, scanner.head, scanner.offset)
     }
-  } catch (error) {
-    // A sector that cannot be read is as damaged as one that reads wrong.
-    if ((error as { code?: string }).code === 'EIO') return { damagedAt: [at] }
-    throw error
   } finally {
     yield* close(file)
   }

@@ -18,7 +18,8 @@
 //                        valid bytes long) | flags u8 (1 merged: an output of merge, 2 damaged: no input of merge) | 2 zero |
 //                        valid bytes u32 | lowest, highest sequence 6+6 | lowest, highest write time 6+6
 //           end-4     4  crc-32 of the body before it
-// Integers are little-endian. Open segments have zeros for valid bytes and ranges.
+// Integers are little-endian. Open segments have zeros for ranges, and for valid bytes how much of them was synced when this was written:
+// nothing below may be missing, whatever follows.
 
 import { crc32 } from '../base/crc32.ts'
 import { MANIFEST, temporary } from './filename.ts'

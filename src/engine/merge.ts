@@ -226,14 +226,7 @@ export function* mergeTask(
 function* step(reader: Reader): Task<void> {
   const { scanner } = reader
   for (;;) {
-    let status: number
-    try {
-      status = yield* scanner.next()
-    } catch (error) {
-      // A sector that cannot be read: like one that reads wrong, or this merge would be tried for ever.
-      if ((error as { code?: string }).code !== 'EIO') throw error
-      throw new DamagedInputError(reader.input.number, scanner.offset)
-    }
+    const status = yield* scanner.next()
     if (status === HEAD_END) {
       reader.done = true
       return

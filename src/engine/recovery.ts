@@ -50,7 +50,7 @@ import { decodeSegmentHeader, SEGMENT_HEADER_BYTES } from './segment-header.ts'
 import type { Segment, Segments } from './segments.ts'
 import type { Storage, StorageFile } from './storage.ts'
 import { TailCopy } from './tail-copy.ts'
-import { close, isMissing, list, open, read, size, type Task, unlink, wait, write } from './task.ts'
+import { close, isMissing, isUnreadable, list, open, read, size, type Task, unlink, wait, write } from './task.ts'
 
 /** Type of a keydir entry that stands for a delete; only while loading. */
 const TOMBSTONE_TYPE = 7
@@ -108,6 +108,7 @@ export class Recovery {
   private readonly key = new Slice()
   private readonly out: Recovered
   private systemValue: Buffer | null = null
+  private highestDatabase = 0
   private readonly lost: string[] = []
   private yieldedAt: number
 
@@ -160,13 +161,13 @@ export class Recovery {
       const file = yield* open(this.p.storage, name, 'read')
       try {
         const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES)
-        const got = yield* read(file, bytes, 0, bytes.length, 0)
+        const got = yield* this.readHeader(file, bytes)
         const header = decodeSegmentHeader(bytes.subarray(0, got))
         if (header === 'newer') throw unsupported(name)
         // A segment that was being created when the process died: it never had a record.
         const length = yield* size(file)
         if (length <= SEGMENT_HEADER_BYTES && bytes.subarray(0, got).every((byte) => byte === 0)) continue
-        if (header === 'short') continue
+        if (length < SEGMENT_HEADER_BYTES) continue
         if (typeof header === 'string' || header.number !== parsed.number) {
           this.lost.push(`${name} has no good header`)
           continue
@@ -209,7 +210,7 @@ export class Recovery {
       segment.file = file
       length = yield* size(file)
       const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES)
-      const got = yield* read(file, bytes, 0, bytes.length, 0)
+      const got = yield* this.readHeader(file, bytes)
       const header = decodeSegmentHeader(bytes.subarray(0, got))
       if (header === 'newer') throw unsupported(dataName(each.number))
       const good =
@@ -238,9 +239,19 @@ export class Recovery {
       segment.sizeBytes = Math.max(SEGMENT_HEADER_BYTES, length)
     }
     segment.flushedBytes = segment.sizeBytes
-    segment.syncedBytes = segment.sizeBytes
+    segment.syncedBytes = Math.max(SEGMENT_HEADER_BYTES, each.validBytes)
     segments.release(segment)
     return segment
+  }
+
+  // One that cannot be read is one that is damaged.
+  private *readHeader(file: StorageFile, into: Buffer): Task<number> {
+    try {
+      return yield* read(file, into, 0, into.length, 0)
+    } catch (error) {
+      if (!isUnreadable(error)) throw error
+      return into.fill(0xff).length
+    }
   }
 
   private report(segment: Segment, offset: number, what: string): void {
@@ -300,14 +311,7 @@ export class Recovery {
     const file = yield* this.fileOf(segment)
     const scanner = new SegmentScanner(file, segment.salt, SEGMENT_HEADER_BYTES, limit)
     for (let n = 0; ; n++) {
-      let status: number
-      try {
-        status = yield* scanner.next()
-      } catch (error) {
-        if ((error as { code?: string }).code !== 'EIO') throw error
-        this.lose(segment, scanner.offset, limit)
-        return
-      }
+      const status = yield* scanner.next()
       if (status === HEAD_END) return
       if (status === HEAD_UNKNOWN) throw unsupported(dataName(segment.number))
       if (status !== HEAD_GOOD) {
@@ -317,7 +321,14 @@ export class Recovery {
         if (!resumed) return
         continue
       }
-      if (!scanner.valueGood) this.report(segment, scanner.offset, 'a value does not match its checksum')
+      if (!scanner.valueGood) {
+        // A reader of that key will be told. What a touch or the map of databases says nobody reads again, so it is lost here.
+        if (scanner.head.kind === KIND_TOUCH || scanner.head.kind === KIND_SYSTEM) {
+          this.lose(segment, scanner.offset, scanner.offset + recordLength(scanner))
+          continue
+        }
+        this.report(segment, scanner.offset, 'a value does not match its checksum')
+      }
       // An open segment's range is in no manifest yet, and a merge asks it whether older records may lie here.
       if (scanner.head.kind !== KIND_ANCHOR) segment.note(scanner.head.sequence, scanner.head.timeMs)
       this.apply(segment, scanner.offset, scanner.head, scanner.bytes)
@@ -382,6 +393,10 @@ export class Recovery {
     const gaps: { at: LogPlace; to: LogPlace }[] = []
     let proven: LogPlace = { rank: 0, offset: SEGMENT_HEADER_BYTES }
     let last: LogPlace = proven
+    // The manifest claims something too: a merge has synced the log before it let go of older values, and perhaps no anchor says so yet.
+    for (const [rank, { syncedBytes }] of openOnes.entries()) {
+      if (syncedBytes > SEGMENT_HEADER_BYTES) proven = { rank, offset: syncedBytes }
+    }
     const readTo: number[] = []
     const toldLength = openOnes.map(() => 0)
     for (const [rank, segment] of openOnes.entries()) {
@@ -506,8 +521,14 @@ export class Recovery {
     const { storage, logger } = this.p
     const bytes = Buffer.alloc(Math.min(to - from, QUARANTINE_BYTES))
     const file = yield* this.fileOf(segment)
-    const got = yield* read(file, bytes, 0, bytes.length, from)
-    const dropped = bytes.subarray(0, got)
+    let dropped: Buffer
+    try {
+      dropped = bytes.subarray(0, yield* read(file, bytes, 0, bytes.length, from))
+    } catch (error) {
+      if (!isUnreadable(error)) throw error
+      logger.warning('The log ends in bytes that cannot be read: dropped', { segment: segment.number, offset: from })
+      return
+    }
     // Zeros are space that was never written.
     if (dropped.every((byte) => byte === 0)) return
     const name = `${QUARANTINE}/${dataName(segment.number)}.${from}`
@@ -574,6 +595,7 @@ export class Recovery {
 
   private applyValue(segment: Segment, offset: number, head: Head, key: Slice): void {
     const { keydir } = this.p
+    if (head.database > this.highestDatabase) this.highestDatabase = head.database
     let entry = keydir.find(head.database, key)
     if (entry === NONE) entry = keydir.insert(head.database, key)
     else if (keydir.sequence(entry) >= head.sequence) return
@@ -626,6 +648,7 @@ export class Recovery {
     const { keydir, segments, databases } = this.p
     const { system } = this.out
     if (this.systemValue !== null) databases.decode(this.systemValue)
+    databases.used(this.highestDatabase)
     if (system.segment !== null) system.segment.liveBytes += system.bytes
     this.touches.clear()
     let cursor = 0

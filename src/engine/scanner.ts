@@ -2,6 +2,8 @@
 //
 // The scanner reports what it finds and never decides: a bad head ends the run, and `resync` looks for the next anchor behind it if
 // the caller wants to go on. A bad value leaves head and key good: `valueGood` says so and the run continues.
+//
+// A sector that cannot be read reads as zeros here: it is found bad like one that reads wrong, and costs no more than that one.
 
 import { ANCHOR_KEY_BYTES, type AnchorSeed, anchorSeed, isMark } from './anchor.ts'
 import {
@@ -17,9 +19,11 @@ import {
   valueIsGood,
 } from './record.ts'
 import type { StorageFile } from './storage.ts'
-import { read, type Task } from './task.ts'
+import { isUnreadable, read, type Task } from './task.ts'
 
 const WINDOW_BYTES = 256 * 1024
+/** A window that cannot be read is read again in pieces of this size, so that its good sectors are not lost with the bad one. */
+const PIECE_BYTES = 4096
 
 export class SegmentScanner {
   readonly head = new Head()
@@ -118,8 +122,29 @@ export class SegmentScanner {
       this.keepTail(this.bytes)
     }
     const room = Math.min(this.bytes.length, this.limit - this.windowStart) - this.windowLength
-    const got = yield* read(this.file, this.bytes, this.windowLength, room, this.windowStart + this.windowLength)
-    this.windowLength += got
+    this.windowLength += yield* this.readSome(this.windowLength, room, this.windowStart + this.windowLength)
+  }
+
+  private *readSome(start: number, length: number, position: number): Task<number> {
+    try {
+      return yield* read(this.file, this.bytes, start, length, position)
+    } catch (error) {
+      if (!isUnreadable(error)) throw error
+    }
+    let got = 0
+    while (got < length) {
+      const piece = Math.min(length - got, PIECE_BYTES - ((position + got) % PIECE_BYTES))
+      let n = piece
+      try {
+        n = yield* read(this.file, this.bytes, start + got, piece, position + got)
+      } catch (error) {
+        if (!isUnreadable(error)) throw error
+        this.bytes.fill(0, start + got, start + got + piece)
+      }
+      got += n
+      if (n < piece) break
+    }
+    return got
   }
 
   // Moves what is still wanted (from `offset` on) to the front of `target`.

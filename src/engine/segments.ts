@@ -89,7 +89,7 @@ export class Segment {
       sealed,
       merged,
       damaged,
-      validBytes: sealed ? this.sizeBytes : 0,
+      validBytes: sealed ? this.sizeBytes : Math.min(this.syncedBytes, this.sizeBytes),
       lowSequence: sealed ? this.lowSequence : 0,
       highSequence: sealed ? this.highSequence : 0,
       lowTime: sealed ? this.lowTime : 0,

@@ -119,3 +119,8 @@ export function shortWrite(written: number, length: number): Error & { code: str
 export function isMissing(error: unknown): boolean {
   return (error as { code?: string } | null)?.code === 'ENOENT'
 }
+
+/** True when a file call failed because the disk could not do it there: a bad sector. */
+export function isUnreadable(error: unknown): boolean {
+  return (error as { code?: string } | null)?.code === 'EIO'
+}

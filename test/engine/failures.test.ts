@@ -238,7 +238,8 @@ describe('what is not the log', () => {
       call === 'syncDirectory' ||
       (call === 'read' ? name === dataName(segments[1]!.number) : Number.parseInt(name, 10) > last)
     let failures = 0
-    storage.rule = (made, name) => (made === call && concerns(name) && failures++ === 0 ? fault : null)
+    storage.rule = (made, name) =>
+      made === call && concerns(name) && (failures++ === 0 || call === 'read') ? fault : null
     await expect(store.merge()).rejects.toThrow()
     expect(failures).toBeGreaterThan(0)
     storage.heal()

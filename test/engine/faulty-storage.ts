@@ -9,7 +9,8 @@ export type Call = 'open' | 'read' | 'write' | 'sync' | 'rename' | 'unlink' | 's
 /** A code: the call fails with it and does nothing. 'short': half of the bytes are written. 'hold': completes when release() is called. */
 export type Fault = 'EIO' | 'ENOSPC' | 'EMFILE' | 'short' | 'hold' | null
 
-export type Rule = (call: Call, name: string) => Fault
+/** Position and length are those of reads and writes; 0 else. */
+export type Rule = (call: Call, name: string, position: number, length: number) => Fault
 
 export class FaultyStorage implements Storage {
   rule: Rule = () => null
@@ -49,16 +50,23 @@ export class FaultyStorage implements Storage {
   }
 
   /** Makes the call, or fails it: always later, as real calls do. */
-  judge(call: Call, name: string, make: () => void, fail: (error: StorageError, short: boolean) => void): void {
-    const fault = this.ask(call, name)
+  judge(
+    call: Call,
+    name: string,
+    make: () => void,
+    fail: (error: StorageError, short: boolean) => void,
+    position = 0,
+    length = 0,
+  ): void {
+    const fault = this.ask(call, name, position, length)
     if (fault === null) make()
     else if (fault === 'hold') this.held.push({ make, fail })
     else setImmediate(() => fail(storageError(fault), fault === 'short'))
   }
 
-  ask(call: Call, name: string): Fault {
+  ask(call: Call, name: string, position = 0, length = 0): Fault {
     this.calls.push(`${call} ${name}`)
-    return this.rule(call, name)
+    return this.rule(call, name, position, length)
   }
 
   open(...[name, mode, done]: Parameters<Storage['open']>): void {
@@ -131,6 +139,8 @@ class FaultyFile implements StorageFile {
       this.name,
       () => this.inner.read(into, start, length, position, done),
       (error) => done(error, 0),
+      position,
+      length,
     )
   }
 
@@ -166,7 +176,7 @@ class FaultyFile implements StorageFile {
   }
 
   readSync(into: Uint8Array, start: number, length: number, position: number): number {
-    const fault = this.storage.ask('read', this.name)
+    const fault = this.storage.ask('read', this.name, position, length)
     if (fault !== null) throw storageError(fault)
     return this.inner.readSync(into, start, length, position)
   }

@@ -5,11 +5,12 @@ import * as path from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { Slice } from '../../src/base/slice.ts'
 import { dataName, hintName, IMAGE, MANIFEST, QUARANTINE } from '../../src/engine/filename.ts'
+import { KIND_ANCHOR, KIND_BATCH_END, KIND_SYSTEM, KIND_TOUCH } from '../../src/engine/record.ts'
 import { Recovery } from '../../src/engine/recovery.ts'
 import { SEGMENT_HEADER_BYTES } from '../../src/engine/segment-header.ts'
 import { flip, namesIn, newestOf } from './damage.ts'
 import { FaultyStorage } from './faulty-storage.ts'
-import { dataPath, manifestOf } from './files.ts'
+import { allRecords, dataPath, manifestOf } from './files.ts'
 import { ManualClock } from './manual-clock.ts'
 import { restart } from './starts.ts'
 import { cleanUp, copyOf, freshDirectory, removeFiles, type TestOptions, TestStore, turn } from './test-store.ts'
@@ -317,4 +318,134 @@ test('one unreadable sector, no hint: damage as any other, so `serve` starts', a
   expect(store.engine.keyCount(0)).toBe(20)
   expect(await store.get('k1 7')).toBe('v'.repeat(50))
   await store.close()
+})
+
+describe('a value that nobody reads again, damaged', () => {
+  /** Sealed, with neither hint nor image. */
+  async function stopped(store: TestStore): Promise<string> {
+    await store.seal()
+    await store.close()
+    for (const ending of ['.hint', '.image']) removeFiles(store.directory, ending)
+    return store.directory
+  }
+
+  function hurtValue(directory: string, key: string, kind: number): void {
+    const { segment, offset, length } = newestOf(directory, key, kind)
+    flip(dataPath(directory, segment), offset + length - 1)
+  }
+
+  test('the map of databases: refused, and not followed', async () => {
+    const store = await TestStore.open(freshDirectory())
+    store.put('k', 'v')
+    store.engine.swapDatabases(0, 1)
+    const directory = await stopped(store)
+    hurtValue(directory, 'databases', KIND_SYSTEM)
+    expect((await refusal(directory)).code).toBe('EDAMAGED')
+  })
+
+  test('a touch: refused, the expiry before it is not taken for the newest', async () => {
+    const store = await TestStore.open(freshDirectory())
+    store.put('k', 'v', store.clock.now() + 1e6)
+    store.setExpiry('k', 0)
+    const directory = await stopped(store)
+    hurtValue(directory, 'k', KIND_TOUCH)
+    expect((await refusal(directory)).code).toBe('EDAMAGED')
+  })
+
+  test('what lay under a lost map does not come back when its id is given out again', async () => {
+    let store = await TestStore.open(freshDirectory())
+    store.put('before', 'v')
+    store.engine.flushAll()
+    store.put('after', 'v')
+    const directory = await stopped(store)
+    hurtValue(directory, 'databases', KIND_SYSTEM)
+    store = await TestStore.open(directory, { onCorruption: 'serve' })
+    store.put('new', 'v')
+    store.engine.flushDatabase(0)
+    store.put('newer', 'v')
+    store = await restart(store, 'data', { onCorruption: 'serve' })
+    expect(keys(store)).toEqual(['newer'])
+    await store.close()
+  })
+})
+
+test('one unreadable sector in the end of the log: no start fails with the bare error', async () => {
+  const { store } = await watched()
+  for (let i = 10; i < 90; i++) store.put(`k${i}`, 'v'.repeat(100))
+  await store.tick()
+  store.clock.advance(1000)
+  await store.until(() => store.engine.log.synced === store.engine.appended)
+  store.put('last', 'v')
+  await store.tick()
+  const directory = copyOf(store.directory)
+  const bad = dataName(store.engine.log.active.number)
+  await store.close()
+  const storage = new FaultyStorage(directory)
+  // Reads that touch the second sector of the file fail, whatever else they would have read.
+  storage.rule = (call, name, position, length) =>
+    call === 'read' && name === bad && position < 8192 && position + length > 4096 ? 'EIO' : null
+  await expect(TestStore.open(directory, { storage })).rejects.toMatchObject({ code: 'EDAMAGED' })
+  const served = await TestStore.open(directory, { storage, onCorruption: 'serve' })
+  const there = keys(served)
+  expect(there).toEqual(expect.arrayContaining(['k10', 'k36', 'last']))
+  expect(there.length).toBeLessThan(50)
+  await served.close()
+})
+
+test('an unreadable header costs no record: the manifest knows what it says', async () => {
+  const { store } = await watched()
+  store.put('k', 'v')
+  await store.tick()
+  const directory = copyOf(store.directory)
+  const bad = dataName(store.engine.log.active.number)
+  await store.close()
+  const storage = new FaultyStorage(directory)
+  storage.rule = (call, name, position) => (call === 'read' && name === bad && position === 0 ? 'EIO' : null)
+  const again = await TestStore.open(directory, { storage })
+  expect(again.warnings.join()).toContain('its header is damaged')
+  expect(await again.get('k')).toBe('v')
+  await again.close()
+})
+
+test('a damaged anchor or batch end below the proven position costs no record, so it refuses nothing', async () => {
+  const store = await TestStore.open(freshDirectory())
+  store.batch(() => {
+    store.put('a', '1')
+    store.put('b', '2')
+  })
+  await store.seal()
+  await store.close()
+  for (const ending of ['.hint', '.image']) removeFiles(store.directory, ending)
+  const kinds = new Set([KIND_ANCHOR, KIND_BATCH_END])
+  const found = allRecords(store.directory).filter(({ kind }) => kinds.has(kind))
+  expect(found.length).toBe(2)
+  for (const { segment, offset, length } of found) {
+    flip(dataPath(store.directory, segment), offset + length - 1)
+  }
+  const again = await TestStore.open(store.directory)
+  expect(keys(again)).toEqual(['a', 'b'])
+  expect(again.warnings.join()).toContain('Damage found')
+  await again.close()
+})
+
+test('records that a merge has synced and no anchor claims yet: their loss is damage, not a torn tail', async () => {
+  const { store } = await watched()
+  for (let i = 0; i < 20; i++) store.put(`k${i}`, `old ${i}`)
+  store.put('stays', 'v')
+  await store.tick()
+  await store.seal()
+  await store.quiet()
+  // The old values go because of these, which the merge makes durable first.
+  for (let i = 0; i < 20; i++) store.put(`k${i}`, `new ${i}`)
+  await store.tick()
+  const { offset } = newestOf(store.directory, 'k0')
+  store.engine.configure({ mergeEnabled: true, mergeTriggerFragmentation: 1, mergeThresholdFragmentation: 1 })
+  store.clock.advance(200)
+  await store.until(() => store.engine.merge.status().merges > 0)
+  await store.quiet()
+  const directory = copyOf(store.directory)
+  const file = dataPath(directory, store.engine.log.active.number)
+  await store.close()
+  fs.truncateSync(file, offset)
+  expect((await refusal(directory)).code).toBe('EDAMAGED')
 })

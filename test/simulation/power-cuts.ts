@@ -386,7 +386,7 @@ function verdict(model: Model, possible: readonly Moment[], bound: number, state
   return `no such state ever was; proven ${bound}, nearest ${nearest.moment.sequence}:\n${nearest.text}`
 }
 
-function settingsOf(random: Random): EngineSettings {
+export function settingsOf(random: Random): EngineSettings {
   return {
     appendfsync: random.pick(['always', 'everysec', 'no'] as Appendfsync[]),
     segmentSizeBytes: random.pick([400, 400, 400, 1000, 3000]),

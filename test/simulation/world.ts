@@ -34,6 +34,9 @@ export class World {
   /** What the engine reported by onChange, as [physical database, key], until somebody empties it. */
   readonly changes: [number, string][] = []
   onFailed: (first: number) => void = () => {}
+  onCorruption: 'refuse' | 'serve' = 'refuse'
+  /** What the engine warned of. */
+  readonly warnings: string[] = []
   /** The first violation that was raised inside a callback, where the engine might have caught it. */
   raised: Violation | null = null
   readonly #trace: Trace | null
@@ -78,12 +81,12 @@ export class World {
       {
         storage: disk,
         clock,
-        logger: this.#trace === null ? silentLogger : traceLogger(this.#trace),
+        logger: this.#logger(),
         lock: null,
         settings: { ...settings },
         databases,
         background: inlineBackground(disk, clock),
-        onCorruption: 'refuse',
+        onCorruption: this.onCorruption,
         random: () => scheduler.random.next(),
         synchronousIo: false,
         coldReads: 2,
@@ -96,6 +99,17 @@ export class World {
         done(error, engine)
       },
     )
+  }
+
+  #logger(): Logger {
+    const logger = this.#trace === null ? silentLogger : traceLogger(this.#trace)
+    return {
+      ...logger,
+      warning: (message, fields) => {
+        this.warnings.push(message)
+        logger.warning(message, fields)
+      },
+    }
   }
 
   /** A violation to throw, remembered in case that the throw gets lost in the engine. */
@@ -130,8 +144,11 @@ export class World {
     return (result as unknown as { error: Error | null }).error
   }
 
-  /** Everything in the store, through the engine's own reading calls. Nothing counts as expired. */
-  dump(databases: number): State {
+  /**
+   * Everything in the store, through the engine's own reading calls. Nothing counts as expired. A value that cannot be read is a
+   * violation, or, as `database:key`, goes into `unreadable` and shows as empty.
+   */
+  dump(databases: number, unreadable: Set<string> | null = null): State {
     const engine = this.engine!
     engine.now = 0
     const state: Map<string, Entry>[] = []
@@ -159,7 +176,11 @@ export class World {
           loading++
           engine.load(entry, (error, found) => {
             loading--
-            if (error !== null) failed = this.violation(`value of ${JSON.stringify(key)} unreadable: ${error.message}`)
+            if (error !== null && unreadable !== null) {
+              unreadable.add(`${database}:${key}`)
+              content.set(key, { value: '', expiry })
+            } else if (error !== null)
+              failed = this.violation(`value of ${JSON.stringify(key)} unreadable: ${error.message}`)
             else keep(found!)
           })
         })
