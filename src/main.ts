@@ -54,7 +54,7 @@ async function start(config: Config): Promise<void> {
     clock: systemClock,
     logger,
     descriptorLimit: descriptorLimit(),
-    onShutdown: () => shutdown?.begin(),
+    onShutdown: (options) => shutdown?.begin(options),
     onAbortShutdown: () => false, // what has begun cannot be taken back
   })
   const listener = new Listener({

@@ -28,3 +28,10 @@ export const systemClock: Clock = {
     setImmediate(run)
   },
 }
+
+const never = new Int32Array(new SharedArrayBuffer(4))
+
+/** Stops the whole thread, with everything that runs in it: for DEBUG SLEEP, which wants just that. */
+export function blockThread(ms: number): void {
+  Atomics.wait(never, 0, 0, ms)
+}

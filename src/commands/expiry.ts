@@ -5,6 +5,7 @@
 import { EVENT_GENERIC } from '../base/event-classes.ts'
 import { NONE } from '../engine/engine.ts'
 import type { Args } from '../resp/args.ts'
+import { countAsAccess } from './access.ts'
 import { type Command, FAST, FIRST_KEY, READ, WRITE } from './command.ts'
 import { deadline } from './deadlines.ts'
 import { invalidExpireTime, NOT_AN_INTEGER } from './errors.ts'
@@ -158,6 +159,7 @@ function expireAt(session: Session, args: Args, command: string, unitMs: number,
     engine.remove(entry)
     notify(session, EVENT_GENERIC, 'del', key)
   } else {
+    countAsAccess(engine, entry)
     engine.setExpiry(entry, expiry)
     notify(session, EVENT_GENERIC, 'expire', key)
   }
@@ -219,6 +221,7 @@ function persist(session: Session, args: Args): void {
   const { engine, reply, database } = session
   const entry = engine.find(database, args.at(1))
   if (entry === NONE || engine.expiryOf(entry) === 0) return reply.integer(0)
+  countAsAccess(engine, entry)
   engine.setExpiry(entry, 0)
   notify(session, EVENT_GENERIC, 'persist', args.at(1))
   reply.integer(1)

@@ -4,9 +4,11 @@
 import { bitfieldCommands } from './bitfield.ts'
 import { bitmapCommands } from './bitmaps.ts'
 import { clientCommands } from './clients.ts'
+import { clusterCommands } from './cluster.ts'
 import { CommandTable } from './command-table.ts'
 import { connectionCommands } from './connection.ts'
 import { counterCommands } from './counters.ts'
+import { debugCommands } from './debug.ts'
 import { dumpCommands } from './dump.ts'
 import { expiryCommands } from './expiry.ts'
 import { hyperloglogCommands } from './hyperloglog.ts'
@@ -14,10 +16,15 @@ import { introspectionCommands } from './introspection.ts'
 import { keyCommands } from './keys.ts'
 import { latencyCommands } from './latency.ts'
 import { lcsCommands } from './lcs.ts'
+import { lolwutCommands } from './lolwut.ts'
+import { memoryCommands } from './memory.ts'
 import { mergeCommands } from './merge.ts'
+import { moduleCommands } from './modules.ts'
 import { monitorCommands } from './monitor.ts'
 import { objectCommands } from './object.ts'
 import { pubsubCommands } from './pubsub.ts'
+import { replicationCommands } from './replication.ts'
+import { scriptingCommands } from './scripting.ts'
 import { serverAdminCommands } from './server-admin.ts'
 import { slowlogCommands } from './slowlog.ts'
 import { stringCommands } from './strings.ts'
@@ -39,6 +46,13 @@ export const commandTable = new CommandTable([
   transactionCommands,
   pubsubCommands,
   serverAdminCommands,
+  replicationCommands,
+  clusterCommands,
+  scriptingCommands,
+  moduleCommands,
+  memoryCommands,
+  debugCommands,
+  lolwutCommands,
   mergeCommands,
   introspectionCommands,
   slowlogCommands,

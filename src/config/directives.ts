@@ -49,6 +49,8 @@ export const directives = {
 
   // security
   'requirepass':        { kind: anyText, default: '""', change: 'live', secret: true, doc: 'Password; "": none.' } as Row<string>,
+  'enable-debug-command':  start(oneOf('no', 'yes', 'local'), 'no', 'Who may use DEBUG.'),
+  'enable-module-command': start(oneOf('no', 'yes', 'local'), 'no', 'Who may try MODULE LOAD, which fails: there are no modules.'),
 
   // general
   'databases':          start(integer(1, 65536), '16', 'Databases that SELECT chooses from.'),

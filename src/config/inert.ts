@@ -241,11 +241,9 @@ export const inertGroups: readonly InertGroup[] = [
     },
   },
   {
-    reason: 'For what is not here: scripts, DEBUG, modules, a data directory that changes while the server runs.',
+    reason: 'For what is not here: scripts, a data directory that changes while the server runs.',
     rows: {
       'busy-reply-threshold': row(count, '5000', 'lua-time-limit'),
-      'enable-debug-command': fixed(oneOf('no', 'yes', 'local'), 'no'),
-      'enable-module-command': fixed(oneOf('no', 'yes', 'local'), 'no'),
       'enable-protected-configs': fixed(oneOf('no', 'yes', 'local'), 'no'),
     },
   },

@@ -33,4 +33,10 @@ export class BufferPool {
     this.bytes += length
     this.free.push(buffer)
   }
+
+  /** Gives all buffers that lie here back to the system. */
+  drop(): void {
+    this.bytes = 0
+    this.free.length = 0
+  }
 }

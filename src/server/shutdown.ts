@@ -31,10 +31,12 @@ export interface ShutdownParts {
 export class Shutdown {
   private readonly parts: ShutdownParts
   private hasBegun: boolean
+  private isQuick: boolean
 
   constructor(parts: ShutdownParts) {
     this.parts = parts
     this.hasBegun = false
+    this.isQuick = false
   }
 
   /** SIGTERM or SIGINT. */
@@ -49,10 +51,11 @@ export class Shutdown {
     this.begin()
   }
 
-  /** Also SHUTDOWN. */
-  begin(): void {
+  /** Also SHUTDOWN: `nosave` leaves out what only makes the next start faster, `now` does not wait for clients that read slowly. */
+  begin(options: { readonly nosave: boolean; readonly now: boolean } = { nosave: false, now: false }): void {
     if (this.hasBegun) return
     this.hasBegun = true
+    this.isQuick = options.nosave
     stayAwake()
     const { clock, listener, logger, server } = this.parts
     logger.warning('User requested shutdown...')
@@ -60,7 +63,7 @@ export class Shutdown {
     server.closeAllWhenSaid()
     const seconds = this.parts.timeoutSeconds()
     if (seconds > 0) clock.after(seconds * 1000, () => this.giveUp(seconds))
-    this.whenSaid(clock.monotonic() + LAST_REPLIES_MS)
+    this.whenSaid(clock.monotonic() + (options.now ? 0 : LAST_REPLIES_MS))
   }
 
   private whenSaid(deadlineMs: number): void {
@@ -83,7 +86,7 @@ export class Shutdown {
       if (error === null) logger.warning('Casky is now ready to exit, bye bye...')
       else logger.warning(`Closing the store has failed, it will be recovered at the next start: ${error.message}`)
       exit(error === null ? 0 : 1)
-    })
+    }, this.isQuick)
   }
 
   private giveUp(seconds: number): void {

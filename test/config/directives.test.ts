@@ -168,6 +168,22 @@ const cases: Record<Name, { good: [string, string][]; bad: string[] }> = {
     ],
     bad: ['65gb', '-1'],
   },
+  'enable-debug-command': {
+    good: [
+      ['no', 'no'],
+      ['yes', 'yes'],
+      ['local', 'local'],
+    ],
+    bad: ['', 'maybe', '1'],
+  },
+  'enable-module-command': {
+    good: [
+      ['no', 'no'],
+      ['yes', 'yes'],
+      ['local', 'local'],
+    ],
+    bad: ['', 'maybe', '1'],
+  },
   'on-corruption': {
     good: [
       ['refuse', 'refuse'],
