@@ -81,6 +81,9 @@ export const syntax: Readonly<Record<string, string>> = {
   LOLWUT: '[VERSION version:int]',
   'MEMORY|USAGE': 'key:key0 [SAMPLES count:int]',
   MGET: 'key:key0...',
+  'MODULE|LOAD': 'path [arg...]',
+  'MODULE|LOADEX': 'path [CONFIG configs(name value)...+] [ARGS args(arg)...]',
+  'MODULE|UNLOAD': 'name',
   MOVE: 'key:key0 db:int',
   MSET: 'key_value(key:key0 value)...',
   MSETNX: 'key_value(key:key0 value)...',
@@ -94,7 +97,6 @@ export const syntax: Readonly<Record<string, string>> = {
   PEXPIRETIME: 'key:key0',
   PFADD: 'key:key0 [element...]',
   PFCOUNT: 'key:key0...',
-  PFDEBUG: 'subcommand key:key0',
   PFMERGE: 'destkey:key0 sourcekey:key1...',
   PING: '[message]',
   PSETEX: 'key:key0 milliseconds:int value',
@@ -109,13 +111,12 @@ export const syntax: Readonly<Record<string, string>> = {
   RENAME: 'key:key0 newkey:key1',
   RENAMENX: 'key:key0 newkey:key1',
   REPLICAOF: 'args<host-port(host port:int) | no-one(NO ONE)>',
-  RESTORE: 'key:key0 ttl:int serialized-value [REPLACE@3.0.0] [ABSTTL@5.0.0] [IDLETIME seconds:int@5.0.0] [FREQ frequency:int@5.0.0]',
   'RESTORE-ASKING': 'key:key0 ttl:int serialized-value [REPLACE@3.0.0] [ABSTTL@5.0.0] [IDLETIME seconds:int@5.0.0] [FREQ frequency:int@5.0.0]',
+  RESTORE: 'key:key0 ttl:int serialized-value [REPLACE@3.0.0] [ABSTTL@5.0.0] [IDLETIME seconds:int@5.0.0] [FREQ frequency:int@5.0.0]',
   SCAN: 'cursor:int [MATCH pattern:pattern] [COUNT count:int] [TYPE type@6.0.0]',
   'SCRIPT|DEBUG': 'mode<YES | SYNC | NO>',
   'SCRIPT|EXISTS': 'sha1...',
   'SCRIPT|FLUSH': '[async<ASYNC | SYNC>@6.2.0]',
-  'SCRIPT|LOAD': 'script',
   SELECT: 'index:int',
   SET: 'key:key0 value [condition<NX | XX>@2.6.12] [GET@6.2.0] [expiration<EX seconds:int@2.6.12 | PX milliseconds:int@2.6.12 | EXAT unix-time-seconds:time@6.2.0 | PXAT unix-time-milliseconds:time@6.2.0 | KEEPTTL@6.0.0>]',
   SETBIT: 'key:key0 offset:int value:int',
@@ -123,6 +124,7 @@ export const syntax: Readonly<Record<string, string>> = {
   SETNX: 'key:key0 value',
   SETRANGE: 'key:key0 offset:int value',
   SHUTDOWN: '[nosave_save<NOSAVE | SAVE>] [NOW@7.0.0] [FORCE@7.0.0] [ABORT@7.0.0]',
+  SLAVEOF: 'args<host-port(host port:int) | no-one(NO ONE)>',
   'SLOWLOG|GET': '[count:int]',
   SPUBLISH: 'shardchannel message',
   SSUBSCRIBE: 'shardchannel...',
@@ -184,10 +186,12 @@ export interface Retirement {
 
 /** Commands that still work, for which Redis has another one now. */
 export const deprecated: Readonly<Record<string, Retirement>> = {
+  'CLUSTER|SLAVES': { since: '5.0.0', replacedBy: '`CLUSTER REPLICAS`' },
+  'CLUSTER|SLOTS': { since: '7.0.0', replacedBy: '`CLUSTER SHARDS`' },
   GETSET: { since: '6.2.0', replacedBy: '`SET` with `GET`' },
   SLAVEOF: { since: '5.0.0', replacedBy: '`REPLICAOF`' },
   SUBSTR: { since: '2.0.0', replacedBy: '`GETRANGE`' },
 }
 
 /** Commands that are for the server's developers, not for programs. */
-export const forDevelopers: ReadonlySet<string> = new Set(['DEBUG', 'PFDEBUG', 'PFSELFTEST', 'RESTORE-ASKING'])
+export const forDevelopers: ReadonlySet<string> = new Set(['DEBUG', 'RESTORE-ASKING'])

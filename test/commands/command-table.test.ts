@@ -94,14 +94,18 @@ describe('rows', () => {
   it.each(
     all.map((it) => [it.name, it] as const),
   )('%s says all that COMMAND DOCS and the README need', (_, command) => {
-    expect(command.name).toMatch(/^[A-Z]+(\|[A-Z-]+)?$/)
+    expect(command.name).toMatch(/^[A-Z_-]+(\|[A-Z-]+)?$/)
     expect(command.summary).toMatch(/^[A-Z].*\.$/)
     expect(command.since).toMatch(/^\d+\.\d+\.\d+$/)
     expect(command.complexity).not.toBe('')
     expect(command.arity).not.toBe(0)
-    // A value that a handler needs belongs to a key.
-    if (command.values) expect(command.keys).not.toBeNull()
+    // A value that a handler needs belongs to a key; DEBUG OBJECT's is one, though Redis does not say so.
+    if (command.values && command.name !== 'DEBUG') expect(command.keys).not.toBeNull()
     const specifications = command.access?.length ?? 1
-    if (specifications > 1) expect(command.keys).toEqual({ first: 1, last: specifications, step: 1 })
+    if (specifications > 1) {
+      const { first, last, step } = command.keys!
+      expect(step).toBe(1)
+      expect([first + specifications - 1, -1]).toContain(last)
+    }
   })
 })

@@ -13,14 +13,15 @@ import type { Reply } from '../harness/resp.ts'
 import { type Server, startServer } from '../harness/server.ts'
 
 /** Flags of Redis's that Casky has no meaning for. */
-const FOREIGN_FLAGS = new Set(['no_async_loading', 'allow_busy'])
+const FOREIGN_FLAGS = new Set(['no_async_loading', 'allow_busy', 'asking'])
 
 const DIFFERENCES: Readonly<Record<string, string>> = {
   RENAME: 'writes the value again, so it needs room: denyoom',
+  RENAMENX: 'writes the value again, so it needs room: denyoom',
   MOVE: 'writes the value again, so it needs room: denyoom',
 }
 /** Not in the Redis that is asked: Casky's own, or newer than 7.0. */
-const UNKNOWN = /^(MERGE(\|.*)?|CLIENT\|(SETINFO|NO-TOUCH))$/
+const UNKNOWN = /^(MERGE(\|.*)?|WAITAOF|CLIENT\|(SETINFO|NO-TOUCH))$/
 
 const rows = [...commandTable.byName.values()]
   .flatMap((it) => [it, ...(it.subcommands?.values() ?? [])])
@@ -117,5 +118,28 @@ describe.skipIf(skipWithout('redis-server'))('rows against a real redis-server',
     const redis = await theirs(connection, name.toLowerCase())
     if (name in DIFFERENCES) expect(ours(command)).not.toEqual(redis)
     else expect(ours(command)).toEqual(redis)
+  })
+})
+
+describe('syntax.ts', () => {
+  const all = new Set(
+    [...commandTable.byName.values()].flatMap((it) => [it, ...(it.subcommands?.values() ?? [])]).map((it) => it.name),
+  )
+
+  it.each([
+    ['syntax', Object.keys(syntax)],
+    ['history', Object.keys(history)],
+    ['deprecated', Object.keys(deprecated)],
+    ['forDevelopers', [...forDevelopers]],
+  ])('%s: every line stands for a command', (_, names) => {
+    expect(names.filter((name) => !all.has(name))).toEqual([])
+  })
+
+  it('can be read: every line of it', () => {
+    for (const text of Object.values(syntax)) expect(readArguments(text).length).toBeGreaterThan(0)
+  })
+
+  it.each(['[a', 'a<b', 'a(b', 'a]', 'a b)', '[]', 'a<>b>'])('the notation: %s is refused', (text) => {
+    expect(() => readArguments(text)).toThrow()
   })
 })

@@ -199,7 +199,7 @@ describe('COMMAND', () => {
   it('INFO has a null for what it does not know, DOCS leaves it out', () => {
     expect(client.run('COMMAND', 'INFO', 'nosuch', 'config|nosuch', 'get|x')).toBe('*3\r\n$-1\r\n$-1\r\n$-1\r\n')
     expect(client.run('COMMAND', 'DOCS', 'nosuch')).toBe('*0\r\n')
-    expect(client.run('COMMAND', 'DOCS', 'Config|Get', 'nosuch')).toMatch(/^\*2\r\n\$10\r\nconfig\|get\r\n\*8\r\n/)
+    expect(client.run('COMMAND', 'DOCS', 'Config|Get', 'nosuch')).toMatch(/^\*2\r\n\$10\r\nconfig\|get\r\n\*12\r\n/)
   })
 
   it.each([
