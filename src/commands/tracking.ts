@@ -155,7 +155,7 @@ function objectionTo(wanted: Wanted, current: Tracking | null): string | null {
     )
   }
   if (broadcast && (optIn || optOut)) return 'OPTIN and OPTOUT are not compatible with BCAST'
-  if (optIn && optOut) return "You can't use both OPTIN mode and OPTOUT mode"
+  if (optIn && optOut) return "You can't specify both OPTIN mode and OPTOUT mode"
   if (current !== null && ((optIn && current.optOut) || (optOut && current.optIn))) {
     return (
       "You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a " +

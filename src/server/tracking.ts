@@ -121,11 +121,15 @@ export class TrackingTable implements TrackingPort {
   /** The command that `begin` announced has run. */
   end(session: Session, command: Command, args: Args): void {
     this.remember(session, command, args)
-    const { tracking, transaction } = session
-    // CLIENT CACHING counts for the next command or transaction; other CLIENT commands leave it alone.
-    if (tracking !== null && transaction === null && !command.name.startsWith('CLIENT|')) tracking.caching = false
+    this.passed(session, command)
     this.current = null
     for (const key of this.pending.splice(0)) this.tell(session, key)
+  }
+
+  /** CLIENT CACHING counts for the next command or transaction, even a wrong one (null: unknown); CLIENT's others leave it alone. */
+  passed({ tracking, transaction }: Session, command: Command | null): void {
+    if (tracking === null || transaction !== null || command?.name.startsWith('CLIENT|')) return
+    tracking.caching = false
   }
 
   /** The client has read the keys of this command, if it is one that reads. */

@@ -30,7 +30,7 @@ export async function play(one: Case, server: Server, protocol: Protocol, passwo
     const results: string[] = []
     for (const step of one.steps) {
       for (const [, name] of step.text.matchAll(ID)) await connection(name!)
-      results.push(await take(withIds(step, ids), await connection(step.connection), ids))
+      results.push(withoutIds(await take(withIds(step, ids), await connection(step.connection)), ids))
     }
     return results
   } finally {
@@ -63,20 +63,27 @@ function withIds(step: Step, ids: Ids): Step {
   return { ...step, words }
 }
 
-async function take(step: Step, on: RawConnection, ids: Ids): Promise<string> {
+function withoutIds(result: string, ids: Ids): string {
+  let text = result
+  for (const [name, id] of ids) text = text.replaceAll(`:${id}\r\n`, `:{id:${name}}\r\n`)
+  return text
+}
+
+async function take(step: Step, on: RawConnection): Promise<string> {
   try {
-    return await result(step, on, ids)
+    return await result(step, on)
   } catch (error) {
     if (error instanceof ConnectionClosed) return '<closed>'
     return `<${(error as Error).message}>`
   }
 }
 
-async function result(step: Step, on: RawConnection, ids: Ids): Promise<string> {
+async function result(step: Step, on: RawConnection): Promise<string> {
   const [tag, detail] = split(step.tag)
   const bytes = tag === 'raw' ? Buffer.concat(step.words) : encodeRequest(step.words)
   switch (tag) {
     case undefined:
+    case 'ids':
       return plain(await ask(on, bytes))
     case 'silent':
       on.send(bytes)
@@ -95,11 +102,6 @@ async function result(step: Step, on: RawConnection, ids: Ids): Promise<string> 
       return detail === undefined ? (await upToPing(on)).join('') : several(on, Number(detail))
     case 'unordered':
       return (await upToPing(on)).sort().join('')
-    case 'ids': {
-      let text = plain(await ask(on, bytes))
-      for (const [name, id] of ids) text = text.replaceAll(`:${id}\r\n`, `:{id:${name}}\r\n`)
-      return text
-    }
     case 'until':
       return until(on, bytes, detail!)
     case 'scan':

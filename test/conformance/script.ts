@@ -15,7 +15,8 @@
 //   [heard] b|                                   everything that has come on "b" so far (a PING again tells the end)
 //   [unordered] b|                               the same, sorted, where the order is nobody's promise
 //   [heard 2] b|                                 waits for two replies on "b", sending nothing
-//   [ids] CLIENT GETREDIR                        the bytes, with the numbers of this case's clients replaced by {id:a}, {id:b}, ...
+//   [ids] CLIENT GETREDIR                        the reply may hold numbers of clients: in a case that speaks of them, the numbers of its
+//                                                clients are compared as {id:a}, {id:b}, ...
 //   // words                                     a remark
 //
 // Words are split and quoted as redis-cli does: "..." with \n \r \t \a \b \\ \" \xHH, '...' with \'. In addition

@@ -204,9 +204,9 @@ COPY nothing copied
 MOVE copied 1
 MOVE copied 1
 MOVE nothing 1
-KEYS *
-SCAN 0
-RANDOMKEY
+[sorted] KEYS *
+[scan] SCAN
+[type] RANDOMKEY
 OBJECT ENCODING c
 OBJECT ENCODING nothing
 OBJECT FREQ nothing

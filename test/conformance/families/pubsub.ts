@@ -88,7 +88,7 @@ b| SPUBLISH news 2
 b| SPUBLISH nothing 3
 [heard] a|
 b| PSUBSCRIBE *
-b| PUBSUB SHARDCHANNELS
+[sorted] b| PUBSUB SHARDCHANNELS
 [all] SUNSUBSCRIBE news
 c| SPUBLISH news 4
 c| SPUBLISH other 5
