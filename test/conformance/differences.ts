@@ -205,7 +205,11 @@ export const differences: readonly Difference[] = [
   ...rows(
     { family: 'own notifications', title: 'of a command that has begun its reply' },
     'Redis 7.0 says it in the middle of the array; see above.',
-    ['[all] MGET k nothing k', `*3\r\n$1\r\nv\r\n${MISSED}_\r\n$1\r\nv\r\n`, `*3\r\n$1\r\nv\r\n_\r\n$1\r\nv\r\n${MISSED}`],
+    [
+      '[all] MGET k nothing k',
+      `*3\r\n$1\r\nv\r\n${MISSED}_\r\n$1\r\nv\r\n`,
+      `*3\r\n$1\r\nv\r\n_\r\n$1\r\nv\r\n${MISSED}`,
+    ],
     ['[all] MGET nothing', `*1\r\n${MISSED}_\r\n`, `*1\r\n_\r\n${MISSED}`],
   ),
 ]
