@@ -48,6 +48,7 @@ import {
   writeUint48,
 } from './record.ts'
 import type { Segment, Segments } from './segments.ts'
+import { BLOCK_BYTES } from './tail.ts'
 import {
   type SideState,
   UNDO_DATABASES,
@@ -74,6 +75,8 @@ const FREE_RETRY_MS = 5
 /** A record this large is looked at at once: it may alone be too much to have waiting. */
 const LARGE_VALUE_BYTES = 1024 * 1024
 const RANDOM_TRIES = 128
+/** An eighth of value-cache-size is for what was just written. */
+const TAIL_SHARE = 8
 
 const NO_KEY = new Slice()
 
@@ -140,6 +143,7 @@ export class Bitcask implements Engine {
   private syncTimer: { cancel(): void } | null = null
   private closing = false
   private damagedReads = 0
+  private tailHits = 0
 
   private readonly keySlice = new Slice()
   private readonly valueSlice = new Slice()
@@ -173,7 +177,7 @@ export class Bitcask implements Engine {
     this.dice = Math.floor(parts.random() * 2 ** 32) | 1
     this.settings = parts.settings
     this.events = parts.events
-    this.cache = new ValueCache(parts.settings.valueCacheBytes)
+    this.cache = new ValueCache(cacheShare(parts.settings.valueCacheBytes))
     this.cold = new ColdReads(parts.segments, parts.coldReads)
     this.loading.startedAt = parts.clock.now()
     this.now = parts.clock.now()
@@ -265,7 +269,8 @@ export class Bitcask implements Engine {
   }
 
   valueOf(entry: number, into: Slice): boolean {
-    if (this.readsCount) this.keydir.setAccessClock(entry, Math.floor(this.now / 1000) & 0xffffff)
+    const { keydir } = this
+    keydir.markRead(entry, this.readsCount ? Math.floor(this.now / 1000) & 0xffffff : keydir.accessClock(entry))
     return this.inHand(entry, into) || this.readNow(entry, into)
   }
 
@@ -276,21 +281,22 @@ export class Bitcask implements Engine {
     return true
   }
 
-  // Cache, write buffer, values kept for a parked command: no disk.
+  // The log's tail, the cache, values kept for a parked command: no disk.
   private inHand(entry: number, into: Slice): boolean {
     const { keydir } = this
-    const sequence = keydir.sequence(entry)
-    if (this.cache.get(entry, sequence, into)) return true
     const segment = this.segments.at(keydir.segment(entry))
     const offset = keydir.offset(entry)
-    if (offset >= segment.flushedBytes) {
-      const place = this.log.unwritten(segment, offset)
-      if (place !== null) {
-        const start = place.at + (keydir.wide(entry) ? WIDE_HEAD_BYTES : HEAD_BYTES) + keydir.keyLength(entry)
-        into.set(place.bytes, start, start + keydir.valueSize(entry))
+    if (offset >= segment.residentFrom) {
+      const { tail } = this.log
+      if (tail.find(segment, offset)) {
+        const start = tail.at + (keydir.wide(entry) ? WIDE_HEAD_BYTES : HEAD_BYTES) + keydir.keyLength(entry)
+        into.set(tail.bytes, start, start + keydir.valueSize(entry))
+        this.tailHits++
         return true
       }
     }
+    const sequence = keydir.sequence(entry)
+    if (this.cache.get(entry, sequence, into)) return true
     if (this.kept.size > 0) {
       const kept = this.kept.get(entry)
       if (kept !== undefined && kept.sequence === sequence) {
@@ -443,10 +449,12 @@ export class Bitcask implements Engine {
     const sequence = log.append(KIND_VALUE, TYPE_STRING, flags, database, key, value, expiry, this.now)
     const valueSize = value.end - value.start
     const isNew = entry === NONE
+    let wasRead = false
     if (isNew) {
       entry = this.keydir.insert(database, key)
       this.undo.pushInsert(sequence, entry)
     } else {
+      wasRead = this.keydir.wasRead(entry)
       this.replace(entry, sequence)
     }
     const { active } = log
@@ -457,8 +465,9 @@ export class Bitcask implements Engine {
       this.keydir.setExpiry(entry, expiry)
       this.keydir.setTouch(entry, 0, 0, 0)
     }
+    // A value that was read and is written anew will be read again. What is only written needs no room in the cache: the tail has it for a while.
     // From the block, not from `value`: that one may lie in the cache itself (RENAME), in a page that this put evicts.
-    this.cache.put(entry, sequence, log.lastBytes, log.lastValueAt, log.lastValueAt + valueSize)
+    if (wasRead) this.cache.put(entry, sequence, log.lastBytes, log.lastValueAt, log.lastValueAt + valueSize)
     this.dependsOn = sequence
     if (valueSize >= LARGE_VALUE_BYTES) this.checkStall()
     if (this.watching) this.events.onChange(database, key, isNew ? CREATED : CHANGED)
@@ -913,8 +922,9 @@ export class Bitcask implements Engine {
   configure(change: Partial<EngineSettings>): void {
     Object.assign(this.settings, change)
     if (change.valueCacheBytes !== undefined) {
-      this.cache.resize(change.valueCacheBytes)
+      this.cache.resize(cacheShare(change.valueCacheBytes))
       this.trimCache()
+      if (!this.loading.active) this.log.tail.keepBytes = tailShare(change.valueCacheBytes)
     }
     if (this.gate & GATE_LOADING) return
     if (change.appendfsync !== undefined) this.log.setMode(change.appendfsync)
@@ -948,7 +958,7 @@ export class Bitcask implements Engine {
       keys,
       expiring,
       keydirBytes: keydir.bytes().total,
-      cache: this.cache.stats(),
+      cache: this.cacheStats(),
       segments: this.segments.count,
       diskBytes,
       liveBytes,
@@ -970,6 +980,17 @@ export class Bitcask implements Engine {
     }
   }
 
+  private cacheStats(): EngineStats['cache'] {
+    const stats = this.cache.stats()
+    const tailBytes = this.loading.active ? 0 : this.log.tail.heldBytes
+    return {
+      ...stats,
+      bytes: stats.bytes + tailBytes,
+      capacity: this.settings.valueCacheBytes,
+      hits: stats.hits + this.tailHits,
+    }
+  }
+
   close(done: (error: Error | null) => void, isQuick = false): void {
     if (this.closing || this.loading.active) return done(new Error('not open'))
     this.closing = true
@@ -980,4 +1001,13 @@ export class Bitcask implements Engine {
       done(error)
     })
   }
+}
+
+/** Of value-cache-size: what the log's tail may keep (whole blocks), and what is the cache's own. */
+export function tailShare(valueCacheBytes: number): number {
+  return Math.floor(valueCacheBytes / TAIL_SHARE / BLOCK_BYTES) * BLOCK_BYTES
+}
+
+function cacheShare(valueCacheBytes: number): number {
+  return valueCacheBytes - tailShare(valueCacheBytes)
 }

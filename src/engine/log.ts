@@ -2,8 +2,8 @@
 //
 //   appended  >=  written  >=  synced          and          released <= written (everysec, no) or <= synced (always)
 //
-// An append gives a record the next sequence and a place behind all others, in a block of memory. flush(), once a tick, writes all
-// blocks (group commit); sync() makes what is written durable, at most one at a time, segments in log order. `released` is how far
+// An append gives a record the next sequence and a place behind all others, in memory (tail.ts). flush(), once a tick, writes all that
+// is new there (group commit); sync() makes what is written durable, at most one at a time, segments in log order. `released` is how far
 // acknowledgements may go. Positions move only at tick ends, so they never lie inside a batch.
 //
 // The log runs over segments: the active one, and the next, which is created, synced and listed before it is needed (upkeep.ts).
@@ -34,28 +34,15 @@ import { FLAG_BATCH, HEAD_BYTES, headBytes, KIND_ANCHOR, KIND_BATCH_END, KIND_TO
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
 import type { Segment } from './segments.ts'
 import type { StorageFile } from './storage.ts'
+import type { Block, Piece, Tail } from './tail.ts'
 import { shortWrite } from './task.ts'
 
-/** Size of a block, unless a record is larger. Blocks of this size are reused. */
-const BLOCK_BYTES = 1024 * 1024
-const SPARE_BLOCKS = 4
 /** Above this, one tick's bytes go through the thread pool: copying them into the page cache would hold up the loop. */
 const SYNCHRONOUS_WRITE_BYTES = 2 * 1024 * 1024
 /** A segment this long waits for the next one: what is left to its hard limit must hold the largest batch. */
 const CROWDED_BYTES = MAX_SEGMENT_BYTES - 1.25 * MAX_BATCH_BYTES
 /** Up to this many bytes a loop copies faster than a call into the runtime (measured: 64-96 on Node 20 and 24). */
 const LOOP_COPY_BYTES = 64
-
-/** Appended bytes on their way to a segment's file. */
-interface Block {
-  segment: Segment
-  /** Place in the segment of bytes[0]. */
-  offset: number
-  bytes: Buffer
-  view: DataView
-  length: number
-  lastSequence: number
-}
 
 /** What failed: a write or sync of the log, or the manifest (upkeep.ts). */
 export type FailedCall = 'write' | 'sync' | 'manifest'
@@ -109,8 +96,7 @@ export class Log {
   private readonly clock: Clock
   private readonly fuse: Fuse
   private readonly events: LogEvents
-  private readonly blocks: Block[] = [] // oldest first; the last one is being filled
-  private readonly spare: Buffer[] = []
+  readonly tail: Tail
   private batchDepth = 0
   private batchCount = 0
   batchBytes = 0
@@ -141,6 +127,7 @@ export class Log {
     lastSequence: number,
     mode: Appendfsync,
     segmentSizeBytes: number,
+    tail: Tail,
     clock: Clock,
     fuse: Fuse,
     events: LogEvents,
@@ -153,6 +140,8 @@ export class Log {
     this.mode = mode
     this.wantedMode = mode
     this.segmentSizeBytes = segmentSizeBytes
+    this.tail = tail
+    tail.onBlock = () => events.onBlock()
     this.clock = clock
     this.fuse = fuse
     this.events = events
@@ -161,7 +150,6 @@ export class Log {
     this.writtenSegment = active
     this.releasedOffset = active.sizeBytes
     this.writtenOffset = active.sizeBytes
-    this.blocks.push(this.newBlock(0))
   }
 
   // --- appending
@@ -186,7 +174,7 @@ export class Log {
     const head = headBytes(flags)
     const length = head + keyLength + valueLength
     this.makeRoom(length, kind)
-    const block = this.room(length)
+    const block = this.tail.room(this.active, length)
     const at = block.length
     copy(key.bytes, key.start, key.end, block.bytes, at + head)
     if (value !== null) copy(value.bytes, value.start, value.end, block.bytes, at + head + keyLength)
@@ -211,7 +199,7 @@ export class Log {
       timeMs,
       expiry,
     )
-    this.advance(block, length, sequence)
+    this.advance(block, length)
     active.note(sequence, timeMs)
     if (kind === KIND_TOMBSTONE) {
       active.tombstones++
@@ -260,7 +248,7 @@ export class Log {
   private anchor(): void {
     const { active } = this
     const length = ANCHOR_BYTES
-    const block = this.room(length)
+    const block = this.tail.room(this.active, length)
     const at = block.length
     const offset = active.sizeBytes
     writeMark(this.seed, offset, block.bytes, block.view, at + HEAD_BYTES)
@@ -281,40 +269,16 @@ export class Log {
       this.clock.now(),
       0,
     )
-    this.advance(block, length, this.appended)
+    this.advance(block, length)
     this.anchorAt = offset
     this.anchorDue = false
   }
 
-  private advance(block: Block, length: number, sequence: number): void {
+  private advance(block: Block, length: number): void {
     block.length += length
-    block.lastSequence = sequence
     this.active.sizeBytes += length
     this.unwrittenBytes += length
     this.batchBytes += length
-  }
-
-  private room(length: number): Block {
-    const block = this.blocks[this.blocks.length - 1] as Block
-    if (block.segment === this.active && block.length + length <= block.bytes.length) return block
-    if (block.length === 0) this.blocks.pop()
-    const fresh = this.newBlock(length)
-    this.blocks.push(fresh)
-    this.events.onBlock()
-    return fresh
-  }
-
-  private newBlock(length: number): Block {
-    const bytes =
-      length <= BLOCK_BYTES ? (this.spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES)) : Buffer.allocUnsafeSlow(length)
-    return {
-      segment: this.active,
-      offset: this.active.sizeBytes,
-      bytes,
-      view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
-      length: 0,
-      lastSequence: this.appended,
-    }
   }
 
   /** Goes over to the next segment, which must be there. Never inside a batch. */
@@ -333,19 +297,6 @@ export class Log {
     this.events.onRotated(old)
   }
 
-  // --- bytes that are not in a file yet
-
-  /** The block that holds the byte at that place, if it is still in memory: for reads of what was just written. */
-  unwritten(segment: Segment, offset: number): { bytes: Buffer; at: number } | null {
-    for (let i = this.blocks.length - 1; i >= 0; i--) {
-      const block = this.blocks[i] as Block
-      if (block.segment === segment && offset >= block.offset && offset < block.offset + block.length) {
-        return { bytes: block.bytes, at: offset - block.offset }
-      }
-    }
-    return null
-  }
-
   // --- writing
 
   /** Writes what was appended. Never inside a batch. */
@@ -357,95 +308,67 @@ export class Log {
       this.writeNow()
     } else {
       this.writing = true
-      const batch = [...this.blocks]
-      // What is appended from now on belongs to the next write.
-      this.blocks.push(this.newBlock(0))
-      this.writeLater(batch, 0, this.failures)
+      this.writeLater([...this.tail.unwritten()], 0, this.appended, this.active, this.failures)
     }
   }
 
   // A write beside a running sync of the same file may have to wait for it: not on the event loop.
   private beingSynced(): boolean {
-    for (const block of this.blocks) if (block.segment.syncing) return true
+    for (const { block } of this.tail.unwritten()) if (block.segment.syncing) return true
     return false
   }
 
   private writeNow(): void {
     let error: (Error & { code?: string }) | null = null
     try {
-      for (const block of this.blocks) {
-        if (block.length === 0) continue
-        const file = block.segment.file as StorageFile
-        const n = file.writeSync(block.bytes, 0, block.length, block.offset)
-        if (n !== block.length) throw shortWrite(n, block.length)
-        this.blockWritten(block)
+      for (const piece of this.tail.unwritten()) {
+        const { block, from, to } = piece
+        const n = (block.segment.file as StorageFile).writeSync(block.bytes, from, to - from, block.offset + from)
+        if (n !== to - from) throw shortWrite(n, to - from)
+        this.pieceWritten(piece)
       }
     } catch (thrown) {
       error = thrown as Error
     }
     this.fuse.end()
-    if (error !== null) {
-      this.fail(error, 'write')
-      return
-    }
-    // One block is kept and used again from its start: in the common case nothing is allocated at all.
-    const kept = this.blocks[this.blocks.length - 1] as Block
-    for (const block of this.blocks) if (block !== kept) this.recycle(block)
-    this.blocks.length = 0
-    if (kept.segment === this.active && kept.bytes.length === BLOCK_BYTES) {
-      kept.offset = this.active.sizeBytes
-      kept.length = 0
-      this.blocks.push(kept)
-    } else {
-      this.recycle(kept)
-      this.blocks.push(this.newBlock(0))
-    }
-    this.afterWrite(kept.lastSequence, kept.segment, true)
+    if (error !== null) this.fail(error, 'write')
+    else this.afterWrite(this.appended, this.active, true)
   }
 
-  private writeLater(batch: readonly Block[], index: number, epoch: number): void {
-    const block = batch[index]
-    if (block === undefined) {
+  private writeLater(pieces: readonly Piece[], index: number, sequence: number, active: Segment, epoch: number): void {
+    const piece = pieces[index]
+    if (piece === undefined) {
       this.writing = false
-      const last = batch[batch.length - 1] as Block
-      this.blocks.splice(0, batch.length)
-      for (const each of batch) this.recycle(each)
-      this.afterWrite(last.lastSequence, last.segment, false)
+      this.afterWrite(sequence, active, false)
       // What came meanwhile has waited a whole write: it goes now, not at the next command's tick.
       this.flush()
       return
     }
-    if (block.length === 0) {
-      this.writeLater(batch, index + 1, epoch)
-      return
-    }
-    const file = block.segment.file as StorageFile
+    const { block, from, to } = piece
     this.calls++
-    file.write(block.bytes, 0, block.length, block.offset, (error, n) => {
+    ;(block.segment.file as StorageFile).write(block.bytes, from, to - from, block.offset + from, (error, n) => {
       this.callEnded()
       // After a failure these bytes are nobody's any more.
       if (epoch !== this.failures) return
-      if (error !== null || n !== block.length) {
-        this.fail(error ?? shortWrite(n, block.length), 'write')
+      if (error !== null || n !== to - from) {
+        this.fail(error ?? shortWrite(n, to - from), 'write')
         return
       }
-      this.blockWritten(block)
-      this.writeLater(batch, index + 1, epoch)
+      this.pieceWritten(piece)
+      this.writeLater(pieces, index + 1, sequence, active, epoch)
     })
   }
 
-  private blockWritten(block: Block): void {
-    block.segment.flushedBytes = block.offset + block.length
-    this.unwrittenBytes -= block.length
-    this.unsyncedBytes += block.length
-    this.bytesWritten += block.length
-  }
-
-  private recycle(block: Block): void {
-    if (block.bytes.length === BLOCK_BYTES && this.spare.length < SPARE_BLOCKS) this.spare.push(block.bytes)
+  private pieceWritten({ block, from, to }: Piece): void {
+    block.written = to
+    block.segment.flushedBytes = block.offset + to
+    this.unwrittenBytes -= to - from
+    this.unsyncedBytes += to - from
+    this.bytesWritten += to - from
   }
 
   private afterWrite(sequence: number, segment: Segment, flushed: boolean): void {
+    this.tail.trim()
     this.written = sequence
     this.writtenSegment = segment
     this.writtenOffset = segment.flushedBytes
@@ -600,8 +523,7 @@ export class Log {
       segment.sizeBytes = end
       segment.flushedBytes = Math.min(segment.flushedBytes, end)
     }
-    this.blocks.length = 0
-    this.blocks.push(this.newBlock(0))
+    this.tail.reset()
     this.unwrittenBytes = 0
     this.written = this.appended
     this.released = this.appended
@@ -636,8 +558,7 @@ export class Log {
     this.synced = this.appended
     this.unsyncedBytes = 0
     this.unsyncedSince = 0
-    this.blocks.length = 0
-    this.blocks.push(this.newBlock(0))
+    this.tail.reset()
   }
 
   /** The active segment has outgrown its wish by far and there is no next one: writes must wait. */

@@ -4,7 +4,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Background } from './background.ts'
-import { Bitcask } from './bitcask.ts'
+import { Bitcask, tailShare } from './bitcask.ts'
 import { Catalog } from './catalog.ts'
 import { Databases } from './databases.ts'
 import type { Engine, EngineEvents, EngineSettings } from './engine.ts'
@@ -20,6 +20,7 @@ import { type Recovered, Recovery, RecoveryError, removeUnlisted } from './recov
 import { Reserve } from './reserve.ts'
 import { Segments } from './segments.ts'
 import type { Storage } from './storage.ts'
+import { Tail } from './tail.ts'
 import { list, run, type Task } from './task.ts'
 import { Upkeep } from './upkeep.ts'
 import { workerBackground } from './worker-driver.ts'
@@ -159,6 +160,7 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
     recovered.lastSequence,
     options.settings.appendfsync,
     options.settings.segmentSizeBytes,
+    new Tail(tailShare(store.settings.valueCacheBytes)),
     clock,
     new Fuse(clock, options.synchronousIo),
     {

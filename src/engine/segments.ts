@@ -15,10 +15,13 @@ import type { Salt } from './record.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
 import type { Storage, StorageFile } from './storage.ts'
 
-/** Slots fit 19 bits of an entry. */
-const MAX_SEGMENTS = 2 ** 19
+/** Slots fit 18 bits of an entry. */
+const MAX_SEGMENTS = 2 ** 18
 /** Files of sealed segments kept open. */
 const OPEN_FILES = 200
+
+/** What residentFrom says of a segment without a byte in memory: beyond any offset. */
+export const NOT_RESIDENT = 2 ** 32
 
 export class Segment {
   readonly slot: number
@@ -38,6 +41,8 @@ export class Segment {
   sizeBytes = SEGMENT_HEADER_BYTES
   flushedBytes = SEGMENT_HEADER_BYTES
   syncedBytes = SEGMENT_HEADER_BYTES
+  /** From here on its bytes are also in memory: see tail.ts. */
+  residentFrom = NOT_RESIDENT
   /** A sync of its file is running: no synchronous call on it now. */
   syncing = false
 
@@ -130,7 +135,7 @@ export class Segments {
 
   add(number: number, salt: Salt, merged: boolean): Segment {
     const slot = this.freeSlots.pop() ?? this.slots.length
-    assert(slot < MAX_SEGMENTS, 'fewer than 2^19 segments')
+    assert(slot < MAX_SEGMENTS, 'fewer than 2^18 segments')
     return this.addAt(slot, number, salt, merged)
   }
 

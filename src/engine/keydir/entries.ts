@@ -6,7 +6,8 @@
 //      2         sequence, low 32 bits
 //      3   0-15  sequence, high 16 bits
 //         16-31  segment slot, low 16 bits
-//      4    0-2  segment slot, high 3 bits
+//      4    0-1  segment slot, high 2 bits
+//             2  read: the value was asked for since it was written
 //             3  wide: the record's head carries more than the usual fields
 //             4  row: the entry has a row in rows.ts (an expiry or a touch)
 //           5-7  type: 0 string, ... 6 reserved, 7 tombstone (only while loading)
@@ -32,6 +33,7 @@ const PAGE_WORDS = LINKED_AT + PAGE_ENTRIES / 32
 const MAX_ENTRIES = 2 ** 31 - 2
 
 const HIGH = 2 ** 32
+const READ = 1 << 2
 const WIDE = 1 << 3
 const ROW = 1 << 4
 const TYPE_SHIFT = 5
@@ -112,7 +114,7 @@ export class Entries {
   segment(e: number): number {
     const page = this.page(e)
     const at = (e & PAGE_MASK) * WORDS
-    return ((page[at + 3] as number) >>> 16) | (((page[at + 4] as number) & 7) << 16)
+    return ((page[at + 3] as number) >>> 16) | (((page[at + 4] as number) & 3) << 16)
   }
 
   type(e: number): number {
@@ -137,13 +139,24 @@ export class Entries {
     return (this.page(e)[(e & PAGE_MASK) * WORDS + 4] as number) >>> CLOCK_SHIFT
   }
 
+  wasRead(e: number): boolean {
+    return ((this.page(e)[(e & PAGE_MASK) * WORDS + 4] as number) & READ) !== 0
+  }
+
+  /** The value is asked for: sets the access clock too. */
+  markRead(e: number, clock: number): void {
+    const page = this.page(e)
+    const at = (e & PAGE_MASK) * WORDS + 4
+    page[at] = ((page[at] as number) & 0xff) | READ | (clock << CLOCK_SHIFT)
+  }
+
   setAccessClock(e: number, clock: number): void {
     const page = this.page(e)
     const at = (e & PAGE_MASK) * WORDS + 4
     page[at] = ((page[at] as number) & 0xff) | (clock << CLOCK_SHIFT)
   }
 
-  /** All that says where a record lies. Row and access clock stay. */
+  /** All that says where a record lies. Row and access clock stay; nobody has read it yet. */
   place(
     e: number,
     segment: number,

@@ -195,8 +195,8 @@ export class Keydir {
   }
 
   /**
-   * Where the newest record lies. `segment`: a slot number below 2^19; `offset`, `valueSize`: bytes, u32; `sequence` below 2^48; `type` 0 to 7.
-   * Expiry, touch and access clock stay as they are.
+   * Where the newest record lies. `segment`: a slot number below 2^18; `offset`, `valueSize`: bytes, u32; `sequence` below 2^48; `type` 0 to 7.
+   * Expiry, touch and access clock stay as they are; the entry is not read any more.
    */
   place(
     entry: number,
@@ -213,6 +213,15 @@ export class Keydir {
   /** 24 bits; what they mean is the caller's. */
   accessClock(entry: number): number {
     return this.entries.accessClock(entry)
+  }
+
+  /** Whether `markRead` came after the last `place`. */
+  wasRead(entry: number): boolean {
+    return this.entries.wasRead(entry)
+  }
+
+  markRead(entry: number, clock: number): void {
+    this.entries.markRead(entry, clock)
   }
 
   setAccessClock(entry: number, clock: number): void {
