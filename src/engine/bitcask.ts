@@ -8,6 +8,7 @@ import type { Clock } from '../base/clock.ts'
 import { MAX_UNRELEASED_BYTES, MAX_UNSYNCED_MS } from '../base/limits.ts'
 import type { Logger } from '../base/logger.ts'
 import { Slice } from '../base/slice.ts'
+import { MAX_SPANS, type Spans } from '../base/spans.ts'
 import { ValueCache } from './cache/value-cache.ts'
 import { ColdReads, checkRecord, type ReadDone, RecordPlace } from './cold-reads.ts'
 import { DATABASES_KEY, type Databases } from './databases.ts'
@@ -144,6 +145,7 @@ export class Bitcask implements Engine {
   private closing = false
   private damagedReads = 0
   private tailHits = 0
+  private readonly cached = new Int32Array(MAX_SPANS)
 
   private readonly keySlice = new Slice()
   private readonly valueSlice = new Slice()
@@ -242,6 +244,23 @@ export class Bitcask implements Engine {
     }
     this.depend(keydir.sequence(entry))
     return entry
+  }
+
+  prefetch(database: number, keys: Spans): void {
+    const { keydir, segments, log, cached } = this
+    const { found } = keydir
+    const count = keydir.prefetch(this.databases.physical[database] as number, keys)
+    if (this.loading.active) return
+    let some = 0
+    for (let i = 0; i < count; i++) {
+      const entry = found[i] as number
+      if (!keydir.wasRead(entry)) continue
+      const segment = segments.at(keydir.segment(entry))
+      const offset = keydir.offset(entry)
+      if (offset >= segment.residentFrom) log.tail.touch(segment, offset)
+      else cached[some++] = entry
+    }
+    if (some > 1) this.cache.prefetch(cached, some)
   }
 
   typeOf(entry: number): number {

@@ -8,6 +8,7 @@
 // Slices that come in are borrowed (copied if kept); slices that go out are valid until the next call of the engine.
 
 import type { Slice } from '../base/slice.ts'
+import type { Spans } from '../base/spans.ts'
 
 /** No such key. */
 export const NONE = -1
@@ -61,6 +62,8 @@ export interface Engine {
   // --- reading. `database` is the logical number (SELECT). An entry is a small integer, valid until the next write.
   /** The key's entry, or NONE. An expired key is removed first (a tombstone), or only hidden while writes are refused. */
   find(database: number, key: Slice): number
+  /** A hint that these keys will be looked up next: with many at once that is several times faster. Changes nothing. */
+  prefetch(database: number, keys: Spans): void
   typeOf(entry: number): number
   valueSize(entry: number): number
   /** Absolute expiry in ms, 0 when none. */

@@ -40,6 +40,7 @@ export class Tail {
   /** Where `find` found: the block's bytes, and the place in them. */
   bytes: Buffer = Buffer.alloc(0)
   at = 0
+  private touched = 0
   private readonly blocks: Block[] = []
   /** Index of the first block that is not wholly written. */
   private pending = 0
@@ -93,6 +94,11 @@ export class Tail {
     this.bytes = block.bytes
     this.at = offset - block.offset
     return true
+  }
+
+  /** Reads a byte at that place, if it is here, so that the processor has it: see Keydir.prefetch. */
+  touch(segment: Segment, offset: number): void {
+    if (this.find(segment, offset)) this.touched = (this.touched + (this.bytes[this.at] as number)) | 0
   }
 
   /** What no file has yet, in order. */

@@ -207,6 +207,7 @@ export class Connection implements Session, Ticking {
     const { decoder, output } = this
     const { dispatch, tick } = this.server
     let budget = TURN_COST
+    let ahead = 1
     dispatch.beginBatch()
     while (this.blocked === 0) {
       if (budget <= 0) {
@@ -222,6 +223,7 @@ export class Connection implements Session, Ticking {
         this.breakOff()
         break
       }
+      if (--ahead === 0) ahead = this.lookAhead()
       const before = this.reply.length
       dispatch.execute(this, decoder.args)
       if (this.closeAfterReply) this.closeWhenSaid()
@@ -233,6 +235,14 @@ export class Connection implements Session, Ticking {
     tick.dirty(this)
     if (this.hasInput && this.blocked === 0) tick.again(this)
     else if (this.hasInputEnded && !this.hasInput && this.blocked === 0) this.closeWhenSaid()
+  }
+
+  // A pipeline: the keys of the commands that follow are warmed up together. Returns after how many commands to look again.
+  private lookAhead(): number {
+    const { upcoming } = this.server
+    this.decoder.peekKeys(upcoming)
+    if (upcoming.count > 1) this.engine.prefetch(this.database, upcoming)
+    return upcoming.count + 1
   }
 
   /** The tick gives this connection time: goes on with whatever was interrupted. */

@@ -12,6 +12,7 @@ import type { Socket } from 'node:net'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Slice } from '../base/slice.ts'
+import { Spans } from '../base/spans.ts'
 import type { Command } from '../commands/command.ts'
 import type { CommandTable } from '../commands/command-table.ts'
 import type { ClientFilter, CommandLatency, MemoryFacts, ServerPort, Session } from '../commands/session.ts'
@@ -93,6 +94,8 @@ export class Server implements ServerPort {
   readonly pause: Pause
   readonly buffers: BufferPool
   readonly decoderLimits: DecoderLimits
+  /** Keys that a connection sees coming in its pipeline. */
+  readonly upcoming: Spans
   /** Connections whose write waits for a stalled store. */
   readonly stalled: Set<Connection>
   engine!: Engine
@@ -138,6 +141,7 @@ export class Server implements ServerPort {
     this.monitors = new Monitor()
     this.pause = new Pause(clock, () => this.connections.values())
     this.buffers = new BufferPool()
+    this.upcoming = new Spans()
     this.decoderLimits = { maxBulkBytes: 0, maxQueryBytes: 0 }
     this.stalled = new Set()
     this.outputLimit = config.get('client-output-buffer-limit').normal

@@ -23,6 +23,7 @@
 // is always allowed. The capacity is for everything: pages, index and ghost.
 
 import type { Slice } from '../../base/slice.ts'
+import { MAX_SPANS } from '../../base/spans.ts'
 import { Buckets } from '../keydir/buckets.ts'
 import { mix, randomSeed } from '../keydir/key-hash.ts'
 import { copyBytes, Memory } from '../keydir/memory.ts'
@@ -84,6 +85,10 @@ export class ValueCache {
   private hits = 0
   private misses = 0
   private evictions = 0
+  private readonly hashes = new Int32Array(MAX_SPANS)
+  private readonly positions = new Int32Array(MAX_SPANS)
+  /** Keeps the reads of prefetch from being optimized away. */
+  touched = 0
 
   /** `capacityBytes`: of everything the cache holds. 0, or less than MIN_CAPACITY_BYTES: it holds nothing. */
   constructor(capacityBytes: number) {
@@ -111,6 +116,26 @@ export class ValueCache {
     }
     this.misses++
     return false
+  }
+
+  /** Says that the values of these entries will soon be asked for: as Keydir.prefetch. At most MAX_SPANS. */
+  prefetch(entries: Int32Array, count: number): void {
+    const index = this.index
+    if (index === null) return
+    const { hashes, positions, seed } = this
+    for (let i = 0; i < count; i++) hashes[i] = mix((entries[i] as number) ^ seed)
+    index.locate(hashes, count, positions)
+    let sum = index.touch(positions, count)
+    for (let i = 0; i < count; i++) {
+      const position = index.find(hashes[i] as number)
+      positions[i] = position < 0 ? 0 : index.value(position)
+    }
+    const { pages } = this
+    for (let i = 0; i < count; i++) {
+      const place = positions[i] as number
+      if (place !== 0) sum += (pages[place >>> PLACE_SHIFT] as Page).words[(place & PLACE_MASK) << 2] as number
+    }
+    this.touched = sum | 0
   }
 
   /** Remembers bytes[start, end) as the value of `entry` at `sequence`, perhaps. The bytes are copied, and are not the cache's own. */
