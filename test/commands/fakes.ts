@@ -83,6 +83,8 @@ export class FakeEngine {
     return NONE
   }
 
+  prefetch(): void {}
+
   typeOf(_entry: number): number {
     return 0
   }

@@ -98,6 +98,8 @@ export class ScriptedEngine {
     return entry
   }
 
+  prefetch(): void {}
+
   typeOf(): number {
     return 0
   }

@@ -3,6 +3,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Slice, sliceOf } from '../../../src/base/slice.ts'
+import { Spans } from '../../../src/base/spans.ts'
 import { Keydir, NONE } from '../../../src/engine/keydir/keydir.ts'
 
 interface Model {
@@ -11,6 +12,7 @@ interface Model {
   linked: boolean
   place: [segment: number, offset: number, valueSize: number, sequence: number, type: number, wide: boolean]
   clock: number
+  read: boolean
   expiry: number
   touch: [sequence: number, segment: number, offset: number]
 }
@@ -28,13 +30,14 @@ type Step =
   | { do: 'insert'; database: number; key: string }
   | { do: 'unlink' | 'relink' | 'free'; pick: number }
   | { do: 'place'; pick: number; place: Model['place'] }
-  | { do: 'clock'; pick: number; clock: number }
+  | { do: 'clock' | 'read'; pick: number; clock: number }
+  | { do: 'prefetch'; database: number }
   | { do: 'expiry'; pick: number; expiry: number }
   | { do: 'touch'; pick: number; touch: Model['touch'] }
   | { do: 'image' }
 
 const place: fc.Arbitrary<Model['place']> = fc.tuple(
-  fc.nat(2 ** 19 - 1),
+  fc.nat(2 ** 18 - 1),
   u32,
   u32,
   anySequence,
@@ -45,7 +48,8 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant('insert' as const), database: anyDatabase, key: anyKey }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('unlink', 'relink', 'free'), pick }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('place' as const), pick, place }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('clock' as const), pick, clock: fc.nat(2 ** 24 - 1) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('clock', 'read'), pick, clock: fc.nat(2 ** 24 - 1) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('prefetch' as const), database: anyDatabase }) },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -64,6 +68,18 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('image' as const) }) },
 )
+
+function spansOf(list: readonly string[]): Spans {
+  const spans = new Spans()
+  spans.bytes = Buffer.from(list.join(''), 'latin1')
+  let at = 0
+  for (const key of list) {
+    spans.starts[spans.count] = at
+    at += key.length
+    spans.ends[spans.count++] = at
+  }
+  return spans
+}
 
 function check(keydir: Keydir, model: Map<number, Model>): void {
   const scratch = new Slice()
@@ -85,6 +101,7 @@ function check(keydir: Keydir, model: Map<number, Model>): void {
       keydir.wide(e),
     ]).toEqual(m.place)
     expect(keydir.accessClock(e)).toBe(m.clock)
+    expect(keydir.wasRead(e)).toBe(m.read)
     expect(keydir.expiry(e)).toBe(m.expiry)
     expect(keydir.touchSequence(e)).toBe(m.touch[0])
     if (m.touch[0] !== 0) expect([keydir.touchSegment(e), keydir.touchOffset(e)]).toEqual([m.touch[1], m.touch[2]])
@@ -130,9 +147,16 @@ describe('keydir', () => {
               linked: true,
               place: [0, 0, 0, 0, 0, false],
               clock: 0,
+              read: false,
               expiry: 0,
               touch: [0, 0, 0],
             })
+            continue
+          }
+          if (step.do === 'prefetch') {
+            // A hint: it changes nothing, and what it finds is there.
+            const count = keydir.prefetch(step.database, spansOf(keys))
+            for (let i = 0; i < count; i++) expect(model.get(keydir.found[i] as number)?.linked).toBe(true)
             continue
           }
           if (step.do === 'image') {
@@ -158,9 +182,14 @@ describe('keydir', () => {
           } else if (step.do === 'place') {
             keydir.place(e, ...step.place)
             m.place = step.place
+            m.read = false
           } else if (step.do === 'clock') {
             keydir.setAccessClock(e, step.clock)
             m.clock = step.clock
+          } else if (step.do === 'read') {
+            keydir.markRead(e, step.clock)
+            m.clock = step.clock
+            m.read = true
           } else if (step.do === 'expiry') {
             keydir.setExpiry(e, step.expiry)
             m.expiry = step.expiry
