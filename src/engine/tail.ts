@@ -40,6 +40,8 @@ export class Tail {
   /** Where `find` found: the block's bytes, and the place in them. */
   bytes: Buffer = Buffer.alloc(0)
   at = 0
+  /** A block has begun: a place to ask now and then, in a turn that appends much, whether it is too much. */
+  onBlock: () => void = () => {}
   private touched = 0
   private readonly blocks: Block[] = []
   /** Index of the first block that is not wholly written. */
@@ -71,6 +73,7 @@ export class Tail {
     if (segment.residentFrom === NOT_RESIDENT) segment.residentFrom = block.offset
     this.held += bytes.length
     blocks.push(block)
+    this.onBlock()
     return block
   }
 
