@@ -1,29 +1,31 @@
 // ioredis and node-redis, the versions of package.json, with their default options: against Casky, and against
-// redis-server, which shows that a failure is Casky's and not the program's.
+// redis-server, which shows that a failure is Casky's and not the program's. The whole matrix is test/clients/run.ts.
 
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { tryNodeClient } from '../clients/matrix.ts'
 import { skipWithout } from '../harness/programs.ts'
 import { type Kind, startServer } from '../harness/server.ts'
-import { type Program, tryNodeClient } from './clients.ts'
 
-const clients: ReadonlyArray<readonly [Program, string]> = [
-  ['ioredis', 'ioredis'],
-  ['node-redis', 'redis'],
+const clients: ReadonlyArray<readonly [script: string, module: string]> = [
+  ['ioredis.mjs', 'ioredis'],
+  ['node-redis.mjs', 'redis'],
 ]
 
-async function tryOn(kind: Kind, program: Program, module: string): Promise<void> {
+async function tryOn(kind: Kind, script: string, module: string): Promise<void> {
   const server = await startServer(kind)
   try {
-    expect(await tryNodeClient(program, module, server.port)).toBe('')
+    const here = fileURLToPath(new URL('.', import.meta.url))
+    expect(await tryNodeClient(script, module, server.port, here)).toBe('')
   } finally {
     await server.stop()
   }
 }
 
 describe('Casky', () => {
-  it.each(clients)('serves %s', (program, module) => tryOn('casky', program, module))
+  it.each(clients)('serves %s', (script, module) => tryOn('casky', script, module))
 })
 
 describe.skipIf(skipWithout('redis-server'))('redis-server', () => {
-  it.each(clients)('serves %s', (program, module) => tryOn('redis', program, module))
+  it.each(clients)('serves %s', (script, module) => tryOn('redis', script, module))
 })
