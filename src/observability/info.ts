@@ -72,6 +72,13 @@ export interface Facts {
     readonly lastMs: number
   }
   readonly pubsub: { readonly channels: number; readonly patterns: number; readonly shardChannels: number }
+  /** Client-side caching: clients, keys, pairs of a key and a client, prefixes. */
+  readonly tracking: {
+    readonly clients: number
+    readonly keys: number
+    readonly items: number
+    readonly prefixes: number
+  }
   readonly commands: readonly CommandFacts[]
   /** latency-tracking-info-percentiles; null: latency-tracking is off. */
   readonly percentiles: readonly number[] | null
@@ -206,12 +213,13 @@ function* server(facts: Facts): Iterable<Field> {
   yield ['config_file', facts.configFile]
 }
 
-function* clients({ clients }: Facts): Iterable<Field> {
+function* clients({ clients, tracking }: Facts): Iterable<Field> {
   yield ['connected_clients', clients.connected]
   yield ['maxclients', clients.max]
   yield ['client_recent_max_input_buffer', clients.recentInputBytes]
   yield ['client_recent_max_output_buffer', clients.recentOutputBytes]
   yield ['blocked_clients', clients.waiting]
+  yield ['tracking_clients', tracking.clients]
 }
 
 function* memory({ memory, clients, store }: Facts): Iterable<Field> {
@@ -267,7 +275,7 @@ function* persistence({ store, merge, nowMs, saves }: Facts): Iterable<Field> {
   yield ['loading_eta_seconds', loading.loadedBytes === 0 ? 1 : Math.ceil((elapsed * left) / loading.loadedBytes)]
 }
 
-function* stats({ counts, store, pubsub }: Facts): Iterable<Field> {
+function* stats({ counts, store, pubsub, tracking }: Facts): Iterable<Field> {
   yield ['total_connections_received', counts.connectionsReceived]
   yield ['total_commands_processed', counts.commands]
   yield ['instantaneous_ops_per_sec', Math.round(counts.commandsPerSecond)]
@@ -286,6 +294,9 @@ function* stats({ counts, store, pubsub }: Facts): Iterable<Field> {
   yield ['pubsub_channels', pubsub.channels]
   yield ['pubsub_patterns', pubsub.patterns]
   yield ['pubsubshard_channels', pubsub.shardChannels]
+  yield ['tracking_total_keys', tracking.keys]
+  yield ['tracking_total_items', tracking.items]
+  yield ['tracking_total_prefixes', tracking.prefixes]
   yield ['unexpected_error_replies', counts.unexpectedErrors]
   yield ['total_error_replies', counts.errorReplies]
   yield ['total_reads_processed', counts.reads]

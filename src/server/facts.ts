@@ -91,6 +91,12 @@ export function gatherFacts(server: Server): Facts {
       patterns: server.pubsub.patternCount,
       shardChannels: server.pubsub.shardChannelCount,
     },
+    tracking: {
+      clients: server.tracking.clientCount,
+      keys: server.tracking.keyCount,
+      items: server.tracking.itemCount,
+      prefixes: server.tracking.prefixCount,
+    },
     commands: commandFacts(server),
     percentiles: config.get('latency-tracking') ? config.get('latency-tracking-info-percentiles') : null,
     errors: statistics.errors,
