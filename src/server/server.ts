@@ -601,6 +601,7 @@ export class Server implements ServerPort {
     }
     apply()
     config.onChange(names, apply)
+    config.onChange(['latency-tracking-info-percentiles'], () => null) // INFO asks for them
   }
 
   /** How many clients the process has descriptors for. */

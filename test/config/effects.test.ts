@@ -20,7 +20,7 @@ test('no directive is without one, and none is in two tables', () => {
   expect(tables.flatMap((table) => Object.keys(table)).length).toBe(names.length)
 })
 
-describe.skipIf(!caskyIsBuilt())('seen', () => {
+describe.skipIf(!caskyIsBuilt()).concurrent('seen', () => {
   for (const name of names) {
     const effect = effects[name]
     if (typeof effect === 'string') {
