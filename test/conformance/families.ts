@@ -6,6 +6,7 @@ import { authentication, authenticationLimits, connections } from './families/co
 import { databases } from './families/databases.ts'
 import { expiry } from './families/expiry.ts'
 import { hyperloglog } from './families/hyperloglog.ts'
+import { introspection } from './families/introspection.ts'
 import { keys } from './families/keys.ts'
 import { notifications, ownNotifications } from './families/notifications.ts'
 import { numbers } from './families/numbers.ts'
@@ -34,6 +35,7 @@ export const families: readonly Family[] = [
   ownNotifications,
   tracking,
   server,
+  introspection,
   arity,
   authentication,
   authenticationLimits,

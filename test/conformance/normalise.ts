@@ -3,6 +3,7 @@
 // a step with a normaliser says nothing about encoding unless it says so itself.
 
 import { type Reply, ReplyError, ReplyMap, ReplyPush, show } from '../harness/resp.ts'
+import { after, drawn, type Tree, treeOf } from './tree.ts'
 
 type Normaliser = (reply: Reply, raw: Buffer) => string
 
@@ -118,8 +119,103 @@ export const normalisers: Readonly<Record<string, Normaliser>> = {
       .join(' | '),
   ),
 
+  /** COMMAND INFO, all of it but remarks on keys and flags of what Casky has not; subcommands in alphabetical order. */
+  described: good((_, raw) => {
+    const tree = treeOf(raw)
+    for (const row of tree.items!) describedRow(row)
+    return drawn(tree)
+  }),
+
+  /** COMMAND DOCS, all of it but texts for people; subcommands in alphabetical order. */
+  documented: good((_, raw) => {
+    const tree = treeOf(raw)
+    documentedRows(tree)
+    return drawn(tree)
+  }),
+
+  /** SLOWLOG GET: of each entry the types, the arguments and the client's name. */
+  slowlog: good((_, raw) => {
+    const tree = treeOf(raw)
+    for (const { items } of tree.items!) items!.splice(0, 3, ...items!.slice(0, 3).map(anyNumber))
+    for (const { items } of tree.items!) items![4] = { ...items![4]!, text: 'address' }
+    return drawn(tree)
+  }),
+
+  /** LATENCY HISTOGRAM: the commands in alphabetical order, their calls, and how many of these the last bucket tells of. */
+  histogram: good((_, raw) => {
+    const tree = treeOf(raw)
+    sortPairs(tree.items!)
+    tree.items!.forEach(({ items }, i) => {
+      if (i % 2 === 0) return
+      const buckets = items![3]!.items!
+      buckets.splice(0, buckets.length - 1)
+    })
+    return drawn(tree)
+  }),
+
+  /** LATENCY LATEST and HISTORY: numbers are somebody's milliseconds. */
+  latency: good((_, raw) => drawn(numbersHidden(treeOf(raw)))),
+
+  /** CLIENT LIST: lines in order, fields in order; what is each server's own is left out, and what came with 7.2. */
+  listed: good((reply, raw) => {
+    const own = new Set('id addr laddr fd age idle qbuf qbuf-free argv-mem rbs rbp obl oll omem tot-mem'.split(' '))
+    const later = new Set(['lib-name', 'lib-ver'])
+    const lines = text(reply)
+      .split('\n')
+      .map((line) =>
+        line
+          .split(' ')
+          .map((field) => field.split('=', 2) as [string, string?])
+          .filter(([name]) => !later.has(name))
+          .map(([name, value]) => `${name}=${own.has(name) ? typeof value : value}`)
+          .join(' '),
+      )
+    return `${typeByte(raw)} ${lines.join(' | ')}`
+  }),
+
   /** A help text: that it is an array of simple strings whose first line names the command. */
   help: good(
     (reply, raw) => `${typeByte(raw)}${String.fromCharCode(raw[raw.indexOf('\r\n') + 2]!)} ${items(reply)[0]}`,
   ),
+}
+
+const byText = (a: Tree, b: Tree): number => (a.text < b.text ? -1 : 1)
+
+const anyNumber = (leaf: Tree): Tree => ({ ...leaf, text: /^\d+$/.test(leaf.text) ? 'number' : leaf.text })
+
+function numbersHidden(tree: Tree): Tree {
+  return tree.items === null ? anyNumber(tree) : { ...tree, items: tree.items.map(numbersHidden) }
+}
+
+/** Sorts keys with their values. */
+function sortPairs(items: Tree[]): void {
+  const each = items.filter((_, i) => i % 2 === 0).map((key, i) => [key, items[i * 2 + 1]!] as const)
+  items.splice(0, items.length, ...each.sort(([a], [b]) => byText(a, b)).flat())
+}
+
+function describedRow(row: Tree): void {
+  if (row.items === null) return // a command that is not there
+  const [, , flags, , , , , , specifications, rows] = row.items
+  flags!.items = flags!.items!.filter((it) => !foreignFlags.has(it.text)).sort(byText)
+  for (const { items } of specifications!.items!) {
+    const at = items!.findIndex((it) => it.text === 'notes')
+    if (at >= 0) items!.splice(at, 2)
+  }
+  for (const each of rows!.items!) describedRow(each)
+  rows!.items!.sort((a, b) => byText(a.items![0]!, b.items![0]!))
+}
+
+function documentedRows(map: Tree): void {
+  for (let i = 1; i < map.items!.length; i += 2) {
+    const fields = map.items![i]!.items!
+    for (const name of ['summary', 'complexity', 'replaced_by']) {
+      const at = fields.findIndex((it) => it.text === name)
+      if (at >= 0) fields[at + 1] = { ...fields[at + 1]!, text: 'words' }
+    }
+    for (const { items } of after(fields, 'history')?.items ?? []) items![1] = { ...items![1]!, text: 'words' }
+    const rows = after(fields, 'subcommands')
+    if (rows === undefined) continue
+    documentedRows(rows)
+    sortPairs(rows.items!)
+  }
 }

@@ -102,6 +102,10 @@ async function result(step: Step, on: RawConnection): Promise<string> {
       return detail === undefined ? (await upToPing(on)).join('') : several(on, Number(detail))
     case 'unordered':
       return (await upToPing(on)).sort().join('')
+    case 'monitor':
+      return (await several(on, Number(detail))).replace(MONITOR_HEAD, '+TIME [$1 ADDRESS]')
+    case 'blocked':
+      return blocked(on, bytes, Number(detail))
     case 'until':
       return until(on, bytes, detail!)
     case 'scan':
@@ -164,6 +168,18 @@ async function until(on: RawConnection, bytes: Buffer, wanted: string): Promise<
   for (;;) {
     const reply = plain(await ask(on, bytes))
     if (reply === `${wanted}\r\n` || performance.now() > deadline) return reply
+  }
+}
+
+/** 1339518083.107412 [0 127.0.0.1:60866] */
+const MONITOR_HEAD = /^\+\d+\.\d{6} \[(\d+) \S+\]/gm
+
+/** Asks INFO until so many clients are blocked. */
+async function blocked(on: RawConnection, bytes: Buffer, wanted: number): Promise<string> {
+  const deadline = performance.now() + REPLY_LIMIT_MS
+  for (;;) {
+    const count = /blocked_clients:(\d+)/.exec(plain(await ask(on, bytes)))?.[1]
+    if (Number(count) === wanted || performance.now() > deadline) return `${count} blocked`
   }
 }
 

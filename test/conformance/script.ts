@@ -17,6 +17,8 @@
 //   [heard 2] b|                                 waits for two replies on "b", sending nothing
 //   [ids] CLIENT GETREDIR                        the reply may hold numbers of clients: in a case that speaks of them, the numbers of its
 //                                                clients are compared as {id:a}, {id:b}, ...
+//   [monitor 3] b|                               as [heard 3], for lines of MONITOR: times and addresses are left out
+//   [blocked 1] INFO clients                     asked again until that many clients wait
 //   // words                                     a remark
 //
 // Words are split and quoted as redis-cli does: "..." with \n \r \t \a \b \\ \" \xHH, '...' with \'. In addition
@@ -66,7 +68,7 @@ export function family(name: string, text: string, options: { readonly password?
 function step(line: string): Step {
   const match = /^(?:\[([^\]]+)\]\s+)?(?:([a-z])\|\s*)?(.*)$/.exec(line)!
   const words = splitWords(match[3]!)
-  if (words.length === 0 && !/^(heard|unordered)\b/.test(match[1] ?? '')) throw new Error(`nothing to send: ${line}`)
+  if (words.length === 0 && !/^(heard|unordered|monitor)\b/.test(match[1] ?? '')) throw new Error(`nothing to send: ${line}`)
   return { text: line, connection: match[2] ?? 'a', tag: match[1], words }
 }
 
