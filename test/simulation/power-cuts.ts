@@ -319,12 +319,21 @@ class Run {
   }
 }
 
+/** Fewer calls are no story: there was no rotation, no merge. */
+const STORY_CALLS = 200
+
 /**
- * Runs one seed once for each call that its disk gets, while clients work and while it starts after each crash, and fails that call. Takes
- * every `stride`-th call. Throws as powerCuts does; returns how many calls were failed.
+ * Runs one seed (the first from `seed` on that merges and has a story to tell) once for each call that its disk gets, while clients work
+ * and while it starts after each crash, and fails that call. Takes every `stride`-th call. Throws as powerCuts does; returns how many
+ * calls were failed.
  */
 export function everyCallFails(seed: number, kind: FaultKind, forever: boolean, stride: number): number {
-  const calls = powerCuts({ count: 1, seed, mischief: { fault: null } })
+  const undisturbed = (): PowerCutReport => powerCuts({ count: 1, seed, mischief: { fault: null } })
+  let calls = undisturbed()
+  while (calls.merges === 0 || calls.workCalls < STORY_CALLS) {
+    seed++
+    calls = undisturbed()
+  }
   let failed = 0
   for (const when of ['work', 'start'] as const) {
     const last = when === 'work' ? calls.workCalls : calls.startCalls
