@@ -49,6 +49,7 @@ interface Item {
 export class FakeEngine {
   now = 1_700_000_000_000
   batchBytes = 0
+  gate = 0
   cold = false
   /** Depth of begin(), and how many writes were made outside and inside. */
   depth = 0
