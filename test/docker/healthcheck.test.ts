@@ -73,6 +73,24 @@ describe('a server with a password', () => {
     }
   })
 
+  test('is healthy when the password and the port stand only where the server has them', async () => {
+    const conf = join(folder, 'casky.conf')
+    writeFileSync(conf, `port ${server.port}\nrequirepass ${JSON.stringify(password)}\n`)
+    const cmdline = join(folder, 'cmdline')
+    for (const words of [
+      ['node', '/app/dist/main.js', conf],
+      ['node', '/app/dist/main.js', '--port', String(server.port), '--requirepass', password],
+      ['/sbin/docker-init', '--', '/app/docker/entrypoint.sh', 'redis-server', conf, '--maxclients', '100'],
+    ]) {
+      writeFileSync(cmdline, words.map((word) => `${word}\0`).join(''))
+      const env = { CASKY_TEST_CMDLINE: cmdline, CASKY_TIMEOUT: '5' }
+      expect(await check([], env)).toMatchObject({ code: 0, stderr: '' })
+    }
+    writeFileSync(cmdline, ['/bin/init', conf].map((word) => `${word}\0`).join(''))
+    const other = await check([], { CASKY_TEST_CMDLINE: cmdline, CASKY_PORT: String(server.port) })
+    expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('wants a password') })
+  })
+
   test('is not for who does not', async () => {
     const args = ['127.0.0.1', String(server.port)]
     expect(await check(args)).toMatchObject({ code: 1, stderr: expect.stringContaining('wants a password') })
