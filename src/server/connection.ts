@@ -100,7 +100,8 @@ export class Connection implements Session, Ticking {
   private isRunning: boolean
   private parked: Parked | null
   private step: (() => boolean) | null
-  private lastCommand: Command | null
+  /** What CLIENT LIST shows as cmd, also when it was refused, queued or parked; null: there is no such command. */
+  lastCommand: Command | null
   // The reply under way.
   private replyRow: Row | null
   /** Where it began, counted as in Output. */
@@ -563,6 +564,7 @@ export class Connection implements Session, Ticking {
 
   /** Runs this command again when everything brought for it has come. */
   park(row: Row, args: Args): void {
+    this.lastCommand = row.command
     this.blocked |= PARKED
     this.parked = { row, args: args.copy(), error: null }
   }

@@ -337,6 +337,7 @@ export class Dispatch {
   }
 
   private enqueue(connection: Connection, row: Row, args: Args, position: number): void {
+    connection.lastCommand = row.command
     const transaction = connection.transaction!
     if ((row.command.flags & NO_MULTI) !== 0) {
       this.reject(connection, row, position, 'ERR Command not allowed inside a transaction')
@@ -370,6 +371,7 @@ export class Dispatch {
 
   /** Answers without running. Inside MULTI that breaks the transaction; EXEC itself ends it and says why. */
   private reject(connection: Connection, row: Row | null, position: number, reason: string): void {
+    connection.lastCommand = row?.command ?? null
     let text = reason
     if (row?.isExec) {
       connection.discardTransaction()

@@ -27,6 +27,7 @@ export class Slowlog implements SlowlogPort {
   }
 
   add(entry: Omit<SlowlogEntry, 'id'>): void {
+    if (this.maxEntries === 0) return
     this.list.unshift({ id: this.nextId++, ...entry })
     this.trim()
   }
@@ -37,7 +38,8 @@ export class Slowlog implements SlowlogPort {
 
   set maxLength(entries: number) {
     this.maxEntries = entries
-    this.trim()
+    // With the log turned off what is there stays, as in Redis, which cuts when it might add.
+    if (this.thresholdMicroseconds >= 0 && entries > 0) this.trim()
   }
 
   private trim(): void {

@@ -55,6 +55,9 @@ export const normalisers: Readonly<Record<string, Normaliser>> = {
     typeof reply === 'number' && reply > 0 ? `about ${Math.ceil(reply / 60_000)} min` : show(reply),
   ),
 
+  /** A time that runs on: how many whole tens of it have passed. */
+  tens: good((reply) => (typeof reply === 'number' ? `${Math.floor(reply / 10)} tens` : show(reply))),
+
   /** A positive integer, whichever. */
   positive: good(
     (reply, raw) => `${typeByte(raw)} ${typeof reply === 'number' && reply > 0 ? 'positive' : show(reply)}`,
@@ -158,7 +161,9 @@ export const normalisers: Readonly<Record<string, Normaliser>> = {
 
   /** CLIENT LIST: lines in order, fields in order; what is each server's own is left out, and what came with 7.2. */
   listed: good((reply, raw) => {
-    const own = new Set('id addr laddr fd age idle qbuf qbuf-free argv-mem rbs rbp obl oll omem tot-mem'.split(' '))
+    const own = new Set(
+      'id addr laddr fd age idle qbuf qbuf-free argv-mem multi-mem rbs rbp obl oll omem tot-mem events'.split(' '),
+    )
     const later = new Set(['lib-name', 'lib-ver'])
     const lines = text(reply)
       .split('\n')
@@ -208,10 +213,12 @@ function describedRow(row: Tree): void {
 function documentedRows(map: Tree): void {
   for (let i = 1; i < map.items!.length; i += 2) {
     const fields = map.items![i]!.items!
-    for (const name of ['summary', 'complexity', 'replaced_by']) {
+    for (const name of ['summary', 'replaced_by']) {
       const at = fields.findIndex((it) => it.text === name)
       if (at >= 0) fields[at + 1] = { ...fields[at + 1]!, text: 'words' }
     }
+    const complexity = fields.findIndex((it) => it.text === 'complexity')
+    if (complexity >= 0) fields.splice(complexity, 2) // Redis leaves out some
     for (const { items } of after(fields, 'history')?.items ?? []) items![1] = { ...items![1]!, text: 'words' }
     const rows = after(fields, 'subcommands')
     if (rows === undefined) continue

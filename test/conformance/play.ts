@@ -103,6 +103,7 @@ async function result(step: Step, on: RawConnection): Promise<string> {
     case 'unordered':
       return (await upToPing(on)).sort().join('')
     case 'monitor':
+      if (step.words.length > 0) on.send(bytes)
       return (await several(on, Number(detail))).replace(MONITOR_HEAD, '+TIME [$1 ADDRESS]')
     case 'blocked':
       return blocked(on, bytes, Number(detail))

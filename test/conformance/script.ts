@@ -17,7 +17,7 @@
 //   [heard 2] b|                                 waits for two replies on "b", sending nothing
 //   [ids] CLIENT GETREDIR                        the reply may hold numbers of clients: in a case that speaks of them, the numbers of its
 //                                                clients are compared as {id:a}, {id:b}, ...
-//   [monitor 3] b|                               as [heard 3], for lines of MONITOR: times and addresses are left out
+//   [monitor 3] b|                               so many replies, lines of MONITOR among them (times and addresses are left out); may send a command
 //   [blocked 1] INFO clients                     asked again until that many clients wait
 //   // words                                     a remark
 //
@@ -68,7 +68,8 @@ export function family(name: string, text: string, options: { readonly password?
 function step(line: string): Step {
   const match = /^(?:\[([^\]]+)\]\s+)?(?:([a-z])\|\s*)?(.*)$/.exec(line)!
   const words = splitWords(match[3]!)
-  if (words.length === 0 && !/^(heard|unordered|monitor)\b/.test(match[1] ?? '')) throw new Error(`nothing to send: ${line}`)
+  if (words.length === 0 && !/^(heard|unordered|monitor)\b/.test(match[1] ?? ''))
+    throw new Error(`nothing to send: ${line}`)
   return { text: line, connection: match[2] ?? 'a', tag: match[1], words }
 }
 

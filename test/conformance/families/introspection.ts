@@ -339,7 +339,7 @@ SLOWLOG HELP x
 [help] SLOWLOG HELP
 CONFIG SET slowlog-log-slower-than x
 CONFIG SET slowlog-max-len -1
-CONFIG GET slowlog*
+[sorted] CONFIG GET slowlog*
 
 # LATENCY
 LATENCY
@@ -399,12 +399,12 @@ EXEC
 [monitor 10] b|
 AUTH pw
 AUTH user pw
-HELLO 2 AUTH default x
-HELLO 2 AUTH default x SETNAME me
-HELLO 2
-CONFIG GET port
+[hello] HELLO 2 AUTH default x
+[hello] HELLO 2 AUTH default x SETNAME me
+[hello] HELLO 2
+CONFIG GET hz
 CLIENT LIST TYPE master
-CLIENT ID
+[positive] CLIENT ID
 COMMAND COUNT x
 SLOWLOG LEN x
 LATENCY HISTORY nosuch
@@ -426,15 +426,16 @@ SET k v
 EXISTS k
 PUBLISH x y
 PFCOUNT x
-PING
+[monitor 2] PING
 TIME x
-MULTI
+[monitor 2] MULTI
 GET k
-EXEC
-MULTI
+[monitor 2] EXEC
+[monitor 2] MULTI
 PING
-EXEC
+[monitor 3] EXEC
 [listed] CLIENT LIST
+MONITOR x
 RESET
 GET k
 [listed] CLIENT INFO
