@@ -1,0 +1,126 @@
+// Client-side caching: what the conformance suite cannot ask redis-server for. When invalidations leave, what a failed write does to
+// them, and what the table may cost.
+
+import { afterEach, expect, test } from 'vitest'
+import type { RawConnection } from '../harness/connection.ts'
+import { encodeRequest } from '../harness/resp.ts'
+import { startTestServer, type TestServer } from './test-server.ts'
+
+let it: TestServer
+afterEach(() => it.stop())
+
+const request = (...commands: string[]): Buffer => Buffer.concat(commands.map((line) => encodeRequest(line.split(' '))))
+
+async function heard(connection: RawConnection, count: number): Promise<string> {
+  let text = ''
+  for (let i = 0; i < count; i++) text += (await connection.reply()).raw.toString('latin1')
+  return text
+}
+
+async function tracker(...options: string[]): Promise<RawConnection> {
+  const client = await it.connect()
+  await client.call('HELLO', '3')
+  expect(await client.call('CLIENT', 'TRACKING', 'ON', ...options)).toBe('OK')
+  return client
+}
+
+const invalidated = (...keys: string[]): string =>
+  `>2\r\n$10\r\ninvalidate\r\n*${keys.length}\r\n${keys.map((key) => `$${key.length}\r\n${key}\r\n`).join('')}`
+
+const info = (field: string): number =>
+  Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(it.server.info(['stats', 'clients']))![1])
+
+test('an invalidation waits for no write; the read that follows does', async () => {
+  it = await startTestServer()
+  const client = await tracker()
+  const writer = await it.connect()
+  await client.call('GET', 'k')
+  it.engine.releasesAtFlush = false
+  writer.send(request('SET k 1'))
+  expect(await heard(client, 1)).toBe(invalidated('k'))
+  client.send(request('GET k'))
+  const other = await it.connect()
+  expect(await other.call('PING')).toBe('PONG')
+  expect(client.take().length + writer.take().length).toBe(0)
+  it.engine.release()
+  expect(await heard(client, 1)).toBe('$1\r\n1\r\n')
+  expect(await heard(writer, 1)).toBe('+OK\r\n')
+})
+
+test('one that stands behind a reply that fails is said all the same', async () => {
+  it = await startTestServer()
+  const client = await tracker()
+  await client.call('GET', 'k')
+  it.engine.releasesAtFlush = false
+  client.send(request('SET k 1', 'PING'))
+  const other = await it.connect()
+  expect(await other.call('PING')).toBe('PONG')
+  it.engine.fail('MISCONF gone')
+  expect(await heard(client, 3)).toBe(`-MISCONF gone\r\n${invalidated('k')}+PONG\r\n`)
+})
+
+test('tracking-table-max-keys: who has read the key that is given up is told', async () => {
+  it = await startTestServer({ args: ['--tracking-table-max-keys', '3'] })
+  const client = await tracker()
+  for (const key of ['a', 'b', 'c']) await client.call('GET', key)
+  expect(info('tracking_total_keys')).toBe(3)
+  client.send(request('GET d', 'MGET e f', 'PING'))
+  expect(await heard(client, 6)).toBe(
+    `_\r\n${invalidated('a')}*2\r\n_\r\n_\r\n${invalidated('b')}${invalidated('c')}+PONG\r\n`,
+  )
+  expect(info('tracking_total_keys')).toBe(3)
+  expect(await client.call('CONFIG', 'SET', 'tracking-table-max-keys', '0')).toBe('OK')
+  for (let n = 0; n < 10; n++) await client.call('GET', `more:${n}`)
+  expect(info('tracking_total_keys')).toBe(13)
+})
+
+test('INFO counts clients, keys, pairs and prefixes', async () => {
+  it = await startTestServer()
+  const [a, b] = [await tracker(), await tracker()]
+  const c = await tracker('BCAST', 'PREFIX', 'x', 'PREFIX', 'y')
+  const counts = (): number[] =>
+    ['tracking_clients', 'tracking_total_keys', 'tracking_total_items', 'tracking_total_prefixes'].map(info)
+  await a.call('MGET', 'k', 'l', 'k')
+  await b.call('GET', 'k')
+  await c.call('GET', 'k')
+  expect(counts()).toEqual([3, 2, 3, 2])
+  await c.call('CLIENT', 'TRACKING', 'OFF')
+  expect(counts()).toEqual([2, 2, 3, 0])
+  // Who is gone stays in the table until the key changes, and is not told.
+  a.close()
+  while (it.server.clientCount > 2) await b.call('PING')
+  expect(counts()).toEqual([1, 2, 3, 0])
+  expect(await c.call('SET', 'k', '1')).toBe('OK')
+  expect(await heard(b, 1)).toBe(invalidated('k'))
+  expect(counts()).toEqual([1, 1, 1, 0])
+  b.close()
+  await c.call('DEL', 'l')
+  await c.call('SET', 'l', '1')
+  expect(counts().slice(1)).toEqual([0, 0, 0])
+})
+
+test('the engine reports changes while somebody may have a copy, and not afterwards', async () => {
+  it = await startTestServer()
+  expect(it.engine.watching).toBe(false)
+  const client = await tracker()
+  expect(it.engine.watching).toBe(true)
+  await client.call('CLIENT', 'TRACKING', 'OFF')
+  expect(it.engine.watching).toBe(false)
+  await client.call('CLIENT', 'TRACKING', 'ON')
+  await client.call('GET', 'k')
+  await client.call('CLIENT', 'TRACKING', 'OFF')
+  // Switched on again, it must not believe that nothing has changed meanwhile.
+  expect(it.engine.watching).toBe(true)
+  const other = await it.connect()
+  await other.call('SET', 'k', '1')
+  expect(it.engine.watching).toBe(false)
+})
+
+test('BCAST: one message a tick for each prefix, with its keys in order', async () => {
+  it = await startTestServer()
+  const client = await tracker('BCAST', 'PREFIX', 'a:', 'PREFIX', 'b:')
+  const writer = await it.connect()
+  writer.send(request('SET b:1 x', 'SET a:2 x', 'SET c:1 x', 'SET a:1 x', 'DEL a:2', 'SET b:1 y'))
+  await heard(writer, 6)
+  expect(await heard(client, 2)).toBe(invalidated('a:1', 'a:2') + invalidated('b:1'))
+})
