@@ -29,6 +29,8 @@ export interface ServerOptions {
   /** Directives beside --port and --dir: `['--appendfsync', 'always']`. */
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** A configuration file; the directives on the command line lie over it. */
+  readonly conf?: string
   /** The data directory. Default: a temporary one, removed by `stop` and by `discard`. */
   readonly dir?: string
   readonly password?: string
@@ -112,7 +114,8 @@ export function program(kind: Kind): string {
 function commandLine(kind: Kind, port: number, dir: string, options: ServerOptions): string[] {
   const own = ['--port', String(port), '--dir', dir, ...(options.password ? ['--requirepass', options.password] : [])]
   const more = options.args ?? []
-  return kind === 'casky' ? [caskyMain, ...own, ...more] : [...own, '--save', '', ...more]
+  const conf = options.conf === undefined ? [] : [options.conf]
+  return kind === 'casky' ? [caskyMain, ...conf, ...own, ...more] : [...conf, ...own, '--save', '', ...more]
 }
 
 /** A port that nobody listened on a moment ago. */
