@@ -12,6 +12,7 @@ import { Slice } from '../base/slice.ts'
 import { NONE } from '../engine/engine.ts'
 import { TYPE_STRING, WIDE_HEAD_BYTES } from '../engine/record.ts'
 import type { Args } from '../resp/args.ts'
+import { countAsAccess } from './access.ts'
 import { ALL_KEYS, type Command, FAST, FIRST_KEY, GROWS, PAIRED_KEYS, READ, WRITE } from './command.ts'
 import { deadline } from './deadlines.ts'
 import { invalidExpireTime, NOT_AN_INTEGER, STRING_TOO_LONG, SYNTAX_ERROR, wrongArity } from './errors.ts'
@@ -549,8 +550,10 @@ function copyInto(target: Buffer, at: number, source: Slice): void {
 
 function strlen(session: Session, args: Args): void {
   const entry = findToRead(session, args.at(1))
-  if (entry === NONE) session.reply.integer(0)
-  else if (isString(session, entry)) session.reply.integer(session.engine.valueSize(entry))
+  if (entry === NONE) return session.reply.integer(0)
+  if (!isString(session, entry)) return
+  countAsAccess(session.engine, entry)
+  session.reply.integer(session.engine.valueSize(entry))
 }
 
 function getrange(session: Session, args: Args): void {

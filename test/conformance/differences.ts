@@ -39,6 +39,12 @@ const TOO_LONG = '-ERR key is too long (at most 1048576 bytes)\r\n'
 const unknown = (name: string): string => `-ERR unknown subcommand '${name}'. Try CLIENT HELP.\r\n`
 const expectedDollar = (got: string): string => `-ERR Protocol error: expected '$', got '${got}'\r\n<closed>`
 
+const foreign = (type: string): string => `-ERR Casky holds strings only, and this payload is a ${type}\r\n`
+const noWaitaof = (a: number | string, b: number | string, c: number | string, normaliser?: string): string => {
+  const text = `ERR unknown command 'WAITAOF', with args beginning with: '${a}' '${b}' '${c}' `
+  return normaliser === undefined ? `-${text}\r\n` : `${normaliser}: (error) ${text}`
+}
+
 const REDIS_KEYS = `commands: ${[
   'del -2 write 1 -1 1',
   'unlink -2 fast,write 1 -1 1',
@@ -211,5 +217,66 @@ export const differences: readonly Difference[] = [
       `*3\r\n$1\r\nv\r\n_\r\n$1\r\nv\r\n${MISSED}`,
     ],
     ['[all] MGET nothing', `*1\r\n${MISSED}_\r\n`, `*1\r\n_\r\n${MISSED}`],
+  ),
+  ...rows(
+    { family: 'objects', title: 'OBJECT ENCODING of strings that APPEND and SETRANGE made' },
+    'An encoding follows from the bytes: what Redis says of the same string after SET, or after it was loaded again.',
+    ['OBJECT ENCODING a', '$3\r\nraw\r\n', '$6\r\nembstr\r\n'],
+    ['OBJECT ENCODING b', '$3\r\nraw\r\n', '$3\r\nint\r\n'],
+    ['OBJECT ENCODING c', '$3\r\nraw\r\n', '$3\r\nint\r\n'],
+  ),
+  ...rows(
+    { family: 'dump', title: 'RESTORE of what only other servers have' },
+    'Casky holds strings only.',
+    [
+      String.raw`RESTORE list 0 "\x12\x01\x02\x0d\x0d\x00\x00\x00\x02\x00\x81a\x02\x81b\x02\xff\x0a\x00h\xeb\x0a\x89\x13A\xbb\xb1"`,
+      '+OK\r\n',
+      foreign('list'),
+    ],
+    [
+      String.raw`RESTORE set 0 "\x0b\x0c\x02\x00\x00\x00\x02\x00\x00\x00\x01\x00\x02\x00\x0a\x00oy8\xb14\xeb ."`,
+      '+OK\r\n',
+      foreign('set'),
+    ],
+    [
+      String.raw`RESTORE hash 0 "\x10\x0d\x0d\x00\x00\x00\x02\x00\x81a\x02\x81b\x02\xff\x0a\x00\xd9<\x7f\x07(\xf0\xed\xcc"`,
+      '+OK\r\n',
+      foreign('hash'),
+    ],
+    [
+      String.raw`RESTORE zset 0 "\x11\x0c\x0c\x00\x00\x00\x02\x00\x81b\x02\x01\x01\xff\x0a\x00\xbe5\xc9\x9d\xfcO\xc8\xa5"`,
+      '+OK\r\n',
+      foreign('sorted set'),
+    ],
+    ['EXISTS list set hash zset newer', ':4\r\n', ':1\r\n'],
+  ),
+  ...rows(
+    { family: 'dump', title: 'RESTORE of what only other servers have' },
+    'Redis 7.2 writes version 11, and strings have not changed: its payloads are taken, so that one can move from it.',
+    [
+      String.raw`RESTORE newer 0 "\x00\x01a\x0b\x00\xd6!R\xe8r\xa9\x94="`,
+      '-ERR DUMP payload version or checksum are wrong\r\n',
+      '+OK\r\n',
+    ],
+  ),
+  ...rows(
+    { family: 'standalone', title: 'WAITAOF' },
+    'Since 7.2; the judge is 7.0. Answers by the 7.2 documentation.',
+    ['[type] WAITAOF 0 0 0', noWaitaof(0, 0, 0, 'type'), 'type: *'],
+    ['WAITAOF 1 0 0', noWaitaof(1, 0, 0), '*2\r\n:1\r\n:0\r\n'],
+    ['WAITAOF 2 0 0', noWaitaof(2, 0, 0), '-ERR value is out of range, value must between 0 and 1\r\n'],
+    ['WAITAOF -1 0 0', noWaitaof(-1, 0, 0), '-ERR value is out of range, value must between 0 and 1\r\n'],
+    ['WAITAOF x 0 0', noWaitaof('x', 0, 0), '-ERR value is not an integer or out of range\r\n'],
+    ['WAITAOF 0 -1 0', noWaitaof(0, -1, 0), '-ERR value is out of range, must be positive\r\n'],
+    ['WAITAOF 0 x 0', noWaitaof(0, 'x', 0), '-ERR value is out of range, must be positive\r\n'],
+    ['WAITAOF 0 0 -1', noWaitaof(0, 0, -1), '-ERR timeout is negative\r\n'],
+    ['WAITAOF 0 0 x', noWaitaof(0, 0, 'x'), '-ERR timeout is not an integer or out of range\r\n'],
+    ['WAITAOF 0 1 10', noWaitaof(0, 1, 10), '*2\r\n:1\r\n:0\r\n'],
+    ['WAITAOF 1 1 10', noWaitaof(1, 1, 10), '*2\r\n:1\r\n:0\r\n'],
+    [
+      'WAITAOF 0 0',
+      "-ERR unknown command 'WAITAOF', with args beginning with: '0' '0' \r\n",
+      "-ERR wrong number of arguments for 'waitaof' command\r\n",
+    ],
   ),
 ]

@@ -4,15 +4,18 @@ import { arity } from './families/arity.ts'
 import { bitmaps } from './families/bitmaps.ts'
 import { authentication, authenticationLimits, connections } from './families/connections.ts'
 import { databases } from './families/databases.ts'
+import { dump } from './families/dump.ts'
 import { expiry } from './families/expiry.ts'
 import { hyperloglog } from './families/hyperloglog.ts'
 import { introspection } from './families/introspection.ts'
 import { keys } from './families/keys.ts'
 import { notifications, ownNotifications } from './families/notifications.ts'
 import { numbers } from './families/numbers.ts'
+import { objects } from './families/objects.ts'
 import { protocol } from './families/protocol.ts'
 import { pubsub, pushes } from './families/pubsub.ts'
 import { server } from './families/server.ts'
+import { standalone } from './families/standalone.ts'
 import { strings } from './families/strings.ts'
 import { tracking } from './families/tracking.ts'
 import { transactions } from './families/transactions.ts'
@@ -25,6 +28,9 @@ export const families: readonly Family[] = [
   hyperloglog,
   keys,
   expiry,
+  objects,
+  dump,
+  standalone,
   transactions,
   databases,
   connections,

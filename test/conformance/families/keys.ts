@@ -44,6 +44,43 @@ GET e
 RENAME missing missing
 DBSIZE
 
+# RENAMENX
+SET a 1
+RENAMENX a b
+EXISTS a
+GET b
+SET a 2 EX 100
+RENAMENX a b
+GET a
+RENAMENX a a
+[about] TTL a
+RENAMENX a c
+[about] TTL c
+GET c
+RENAMENX missing x
+RENAMENX missing c
+RENAMENX missing missing
+SET gone v PXAT 1
+RENAMENX c gone
+GET gone
+RENAMENX a
+RENAMENX a b c
+RENAMENX "\x00\xff" d
+SET "\x00\xff" bin
+RENAMENX "\x00\xff" "\r\n"
+GET "\r\n"
+MULTI
+RENAMENX b e
+RENAMENX e b
+RENAMENX b gone
+GET b
+EXEC
+WATCH f
+b| SET g 1
+b| RENAMENX g f
+MULTI
+EXEC
+
 # COPY
 SET a 1
 COPY a b

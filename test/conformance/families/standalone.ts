@@ -31,8 +31,8 @@ WAIT 99999999999999999999 0
 WAIT 0 x
 WAIT 0 -1
 WAIT 1 -1
-WAIT 1 9223372036854775807
 WAIT 0 9223372036854775807
+WAIT 0 9223372036854775808
 WAIT 0
 WAIT 0 0 0
 MULTI
@@ -42,17 +42,24 @@ WAIT 1 1000000
 EXEC
 
 # CLIENT UNBLOCK ends a wait
-[id] CLIENT ID
+SET k v
 [silent] WAIT 1 0
-[until :1] b| CLIENT UNBLOCK {id:a}
-[all] a| PING
-[silent] WAIT 1 1000000
-[until :1] b| CLIENT UNBLOCK {id:a} ERROR
-[all] a| PING
+[blocked 1] b| INFO clients
 b| CLIENT UNBLOCK {id:a}
+[heard 1] a|
+[silent] WAIT 1 1000000
+[blocked 1] b| INFO clients
+b| CLIENT UNBLOCK {id:a} ERROR
+[heard 1] a|
+[silent] WAIT 1 9223372036854775807
+[blocked 1] b| INFO clients
+b| CLIENT UNBLOCK {id:a}
+[heard 1] a|
+b| CLIENT UNBLOCK {id:a}
+GET k
 
 # WAITAOF
-WAITAOF 0 0 0
+[type] WAITAOF 0 0 0
 WAITAOF 1 0 0
 WAITAOF 2 0 0
 WAITAOF -1 0 0
