@@ -51,6 +51,11 @@ const CLOSING = 16
 const TURN_COST = 512
 /** Replies beyond this stay unsaid until the client has read some. */
 const PAUSE_BYTES = 1024 * 1024
+/**
+ * Clients without a limit are stopped by what they do not read, at PAUSE_BYTES; but what others do goes on, and a client may have asked to
+ * be told of it (BCAST). From here on it is closed. (Redis: never.) Subscribers have a limit, unless somebody has taken it away.
+ */
+const MAX_UNASKED_BYTES = 64 * 1024 * 1024
 /** Values being read for one client at a time. */
 const MAX_HOLES = 1024
 
@@ -373,8 +378,9 @@ export class Connection implements Session, Ticking {
       if ((this.blocked & (HELD | STEPPING)) !== 0) output.open()
       return // send() looks at the limit: whoever is at work now must not be closed
     }
-    const { hardBytes } = this.outputLimit
-    if (hardBytes > 0 && output.pendingBytes > hardBytes) this.closeForOutputLimit(output.pendingBytes)
+    const limit =
+      this.outputLimit.hardBytes || (this.subscribed === null ? MAX_UNASKED_BYTES : Number.POSITIVE_INFINITY)
+    if (output.pendingBytes > limit) this.closeForOutputLimit(output.pendingBytes)
   }
 
   /** For dispatch: the reply is whole, now the rest. */

@@ -103,7 +103,9 @@ export class Server implements ServerPort {
   dispatch!: Dispatch
   outputLimit: OutputLimit
   hllSparseMaxBytes: number
-  /** The same for clients with subscriptions. */
+  /** Classes of keyspace events that are announced, 0: none. Asked after every change of a key, so it is a plain field. */
+  announced: number
+  /** client-output-buffer-limit of clients with subscriptions. */
   subscribersOutputLimit: OutputLimit
   maxClients: number
   port: number
@@ -145,6 +147,7 @@ export class Server implements ServerPort {
     this.decoderLimits = { maxBulkBytes: 0, maxQueryBytes: 0 }
     this.stalled = new Set()
     this.outputLimit = config.get('client-output-buffer-limit').normal
+    this.announced = 0
     this.subscribersOutputLimit = config.get('client-output-buffer-limit').pubsub
     this.maxClients = 0
     this.port = config.get('port')
@@ -507,11 +510,6 @@ export class Server implements ServerPort {
     this.watching.databaseChanged(database, swappedWith)
   }
 
-  /** Classes of keyspace events that are announced, 0: none. */
-  get announced(): number {
-    return this.notifications.announced
-  }
-
   announce(eventClass: number, name: string, database: number, key: Slice): void {
     this.notifications.announce(eventClass, name, database, key)
   }
@@ -521,6 +519,7 @@ export class Server implements ServerPort {
   private followNotifications(): void {
     const apply = (): void => {
       this.notifications.configure(this.config.get('notify-keyspace-events'))
+      this.announced = this.notifications.announced
       this.interest()
     }
     apply()
