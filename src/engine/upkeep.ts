@@ -195,6 +195,11 @@ export class Upkeep {
     const { store } = this
     const { log } = store
     if (log.failed) return done(log.lastError)
+    if (log.inBatch) {
+      // BGSAVE or MERGE inside of EXEC: what belongs together is sealed together, when it has ended.
+      store.clock.soon(() => this.seal(done))
+      return
+    }
     log.flush()
     if (this.isEmpty(log.active)) {
       log.whenSynced(log.appended, (error) => (error !== null ? done(error) : this.sealed(done)))

@@ -12,7 +12,7 @@ import { chooseInputs, type SegmentFacts } from '../../src/engine/merge-policy.t
 import { nodeStorage } from '../../src/engine/node-storage.ts'
 import { namesIn } from './damage.ts'
 import { type Fault, FaultyStorage } from './faulty-storage.ts'
-import { manifestOf } from './files.ts'
+import { allRecords, manifestOf } from './files.ts'
 import { ManualClock } from './manual-clock.ts'
 import { cleanUp, copyOf, freshDirectory, settings, type TestOptions, TestStore, turn } from './test-store.ts'
 
@@ -485,4 +485,28 @@ test('no descriptor is closed under a call of the log, also after a failure', as
   const again = await TestStore.open(copyOf(store.directory))
   expect(await again.get('a')).toBe('1')
   await again.close()
+})
+
+test('BGSAVE and MERGE inside of EXEC seal when it has ended, all of it', async () => {
+  const { store } = await watched()
+  await store.quiet()
+  for (let i = 0; i < 20; i++) store.put('k', `v${i}`)
+  await store.tick()
+  const { number } = store.engine.log.active
+  const said: string[] = []
+  store.batch(() => {
+    store.put('k', 'first')
+    store.engine.seal((error) => said.push(error?.message ?? 'saved'))
+    expect(store.engine.merge.start()).toBe(true)
+    store.put('l', 'last')
+  })
+  await store.tick()
+  await store.until(() => said.length > 0 && store.engine.merge.status().state !== 'running')
+  expect(said).toEqual(['saved'])
+  expect(store.engine.merge.status().merges).toBe(1)
+  const inside = allRecords(store.directory).filter(({ key }) => key === 'l')
+  expect(inside.every(({ segment }) => segment !== store.engine.log.active.number)).toBe(true)
+  expect(store.engine.log.active.number).toBeGreaterThan(number)
+  // A merge that never ends would keep the store from closing.
+  await store.close()
 })
