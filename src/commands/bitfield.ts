@@ -16,7 +16,7 @@ import { readBitOffset } from './bit-arguments.ts'
 import { type Command, FAST, FIRST_KEY, GROWS, READ, WRITE } from './command.ts'
 import { NOT_AN_INTEGER, SYNTAX_ERROR } from './errors.ts'
 import { findToRead, notify } from './events.ts'
-import { parseInteger } from './numbers.ts'
+import { INT64_MAX, parseInteger } from './numbers.ts'
 import type { Session } from './session.ts'
 import { isString, mayStore, valueInHand } from './values.ts'
 import { isWord } from './words.ts'
@@ -180,9 +180,7 @@ function changeFields(session: Session, key: Slice, operations: readonly Operati
       replyWith(session, old)
       continue
     }
-    // What SET gives to an unsigned field is taken for 64 bits without a sign: a negative number is too large, not too small.
-    const given = type.isSigned ? number : BigInt.asUintN(64, number)
-    const wanted = verb === 'SET' ? given : old + number
+    const wanted = verb === 'SET' ? given(number, type) : old + number
     const fresh = fitted(wanted, type, overflow)
     if (fresh === null) {
       reply.null()
@@ -197,6 +195,16 @@ function changeFields(session: Session, key: Slice, operations: readonly Operati
   if (entry === NONE) engine.put(database, key, whole, 0)
   else engine.overwrite(entry, whole, engine.expiryOf(entry))
   if (hasChanged) notify(session, EVENT_STRING, 'setbit', key)
+}
+
+/**
+ * What SET gives, as Redis compares it with the largest number of the field: in 64 bits. So for an unsigned field a negative number is
+ * too large, not too small; and for a signed one so is a number so low that its distance from the largest has more than 63 bits.
+ */
+function given(number: bigint, { isSigned, bits }: FieldType): bigint {
+  if (!isSigned) return BigInt.asUintN(64, number)
+  const largest = (1n << BigInt(bits - 1)) - 1n
+  return bits < 64 && largest - number > INT64_MAX ? BigInt.asUintN(64, number) : number
 }
 
 /** The number as the field can hold it; null when it cannot and the operation shall fail. */
