@@ -35,6 +35,9 @@ const FAILED_CALLS = {
   manifest: 'Writing the manifest',
 } as const
 
+/** A job that only waits for those before it. */
+function* nothing(): Task<void> {}
+
 export class Upkeep {
   readonly merger: Merger
   quarantinedBytes = 0
@@ -202,7 +205,11 @@ export class Upkeep {
     }
     log.flush()
     if (this.isEmpty(log.active)) {
-      log.whenSynced(log.appended, (error) => (error !== null ? done(error) : this.sealed(done)))
+      log.whenSynced(log.appended, (error) => {
+        if (error !== null) return done(error)
+        // The segment before may be on its way to be sealed: a MERGE wants it as its input.
+        this.catalog.enqueue(nothing, () => this.sealed(done))
+      })
       return
     }
     if (log.next === null) {

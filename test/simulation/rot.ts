@@ -76,6 +76,8 @@ class Run {
   readonly #report: RotReport
   readonly #trace: Trace | null
   readonly #settings: ReturnType<typeof settingsOf>
+  /** What clients have put, by `key value`. */
+  #written: ReadonlySet<string> = new Set()
 
   constructor(seed: number, report: RotReport, trace: Trace | null) {
     this.#random = new Random(seed)
@@ -94,7 +96,7 @@ class Run {
     const expected = healthy.dump(DATABASES)
     const disk = crashed.processCrash(random.bits(), this.#scheduler())
     const manifest = decodeManifest(Buffer.from(disk.peek(MANIFEST)!)) as Manifest
-    if (random.chance(0.25)) this.#salvage(disk, manifest, model, expected, isWhole)
+    if (random.chance(0.25)) this.#salvage(disk, manifest, expected, isWhole)
     else this.#damaged(disk, manifest, model, expected)
   }
 
@@ -107,6 +109,7 @@ class Run {
     if (error !== null) throw error
     world.clock.originMs = WORKLOAD_MS
     const workload = new Workload(world, model, random, () => false, this.#trace)
+    this.#written = workload.written
     const budget = random.between(10, 80)
     const client = (): void => {
       if (!scheduler.random.chance(0.5)) workload.step()
@@ -173,7 +176,7 @@ class Run {
       if (served instanceof Error) throw new Violation(`'serve' did not start: ${served.message}`)
       if (served.warnings.length === 0) throw new Violation('records are lost and nobody was warned')
       const shown = this.#shown(served)
-      this.#onlyWritten(model, shown)
+      this.#onlyWritten(shown)
       this.#goesOn(served, shown, unreadable)
       return
     }
@@ -235,7 +238,7 @@ class Run {
 
   // --- no manifest
 
-  #salvage(disk: SimulatedDisk, manifest: Manifest, model: Model, expected: State, isWhole: boolean): void {
+  #salvage(disk: SimulatedDisk, manifest: Manifest, expected: State, isWhole: boolean): void {
     this.#report.salvaged++
     const listed = manifest.segments.map(({ number }) => number).sort((a, b) => a - b)
     const there = disk.files().flatMap((name) => {
@@ -258,23 +261,18 @@ class Run {
     if (isSame && !sameState(expected, shown.state)) {
       throw new Violation(`salvage of whole files shows what is not so\n${difference(expected, shown.state)}`)
     }
-    this.#onlyWritten(model, shown)
+    this.#onlyWritten(shown)
     this.#goesOn(world, shown, null)
   }
 
   // --- what holds always
 
   /** No key shows a value that was never written to it. */
-  #onlyWritten(model: Model, shown: Shown): void {
+  #onlyWritten(shown: Shown): void {
     // In any database: a lost SWAPDB leaves keys where they were.
-    const written = new Set(
-      model.moments.flatMap(({ state }) =>
-        state.flatMap((content) => [...content].map(([key, { value }]) => `${key} ${value}`)),
-      ),
-    )
     shown.state.forEach((content, database) => {
       for (const [key, { value }] of content) {
-        if (shown.unreadable.has(`${database}:${key}`) || written.has(`${key} ${value}`)) continue
+        if (shown.unreadable.has(`${database}:${key}`) || this.#written.has(`${key} ${value}`)) continue
         throw new Violation(`${database}:${JSON.stringify(key)} shows ${value.slice(0, 30)}, which nobody wrote`)
       }
     })

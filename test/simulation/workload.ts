@@ -24,6 +24,8 @@ const KEYS = [
 export class Workload {
   /** Operations done. */
   operations = 0
+  /** `key value` of everything that was ever put, also inside of batches. */
+  readonly written = new Set<string>()
   readonly #world: World
   readonly #engine: Engine
   readonly #model: Model
@@ -165,6 +167,7 @@ export class Workload {
     const value = this.#value()
     const expiry = random.chance(0.3) ? this.#expiry() : 0
     const after: Entry = { value, expiry }
+    this.written.add(`${key} ${value}`)
     if (random.chance(0.3)) {
       const entry = this.#find(database, key)
       if (entry !== NONE) {
