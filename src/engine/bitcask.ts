@@ -631,12 +631,12 @@ export class Bitcask implements Engine {
   }
 
   keyCount(database: number): number {
-    this.depend(this.log.appended)
+    this.depend(this.appended) // 0 while loading, when INFO asks
     return this.keydir.count(this.physical(database))
   }
 
   expiringCount(database: number): number {
-    this.depend(this.log.appended)
+    this.depend(this.appended) // 0 while loading, when INFO asks
     return this.keydir.expiring(this.physical(database))
   }
 
@@ -934,8 +934,12 @@ export class Bitcask implements Engine {
   forgetValues(): void {
     const { capacity } = this.cache.stats()
     this.cache.resize(0)
-    while (this.cache.trim()) {}
     this.cache.resize(capacity)
+    const { tail } = this.log
+    const { keepBytes } = tail
+    tail.keepBytes = 0
+    tail.trim()
+    tail.keepBytes = keepBytes
   }
 
   configure(change: Partial<EngineSettings>): void {

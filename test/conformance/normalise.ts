@@ -55,6 +55,9 @@ export const normalisers: Readonly<Record<string, Normaliser>> = {
     typeof reply === 'number' && reply > 0 ? `about ${Math.ceil(reply / 60_000)} min` : show(reply),
   ),
 
+  /** DEBUG OBJECT: without the address and the times. */
+  object: good((reply) => text(reply).replace(/0x[0-9a-f]+|(?<=lru:|idle:)\d+/g, '*')),
+
   /** A time that runs on: how many whole tens of it have passed. */
   tens: good((reply) => (typeof reply === 'number' ? `${Math.floor(reply / 10)} tens` : show(reply))),
 
