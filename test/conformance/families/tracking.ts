@@ -375,7 +375,7 @@ b| EXEC
 b| GET k
 b| DEL nothing
 [heard] a|
-[raw 2] SET own 1\r\n
+[raw 2] "SET own 1\r\n"
 [raw 2] b| "SET p 1\r\nSET o 1\r\n"
 [heard 1] a|
 CLIENT TRACKING OFF
