@@ -234,7 +234,6 @@ function* memory({ memory, clients, store }: Facts): Iterable<Field> {
   yield ['used_memory_overhead', Math.max(0, memory.usedBytes - dataset)]
   yield ['used_memory_startup', memory.startBytes]
   yield ['used_memory_dataset', dataset]
-  yield ['used_memory_dataset_perc', percent(dataset, memory.usedBytes - memory.startBytes)]
   yield ['total_system_memory', memory.systemBytes]
   yield ['total_system_memory_human', human(memory.systemBytes)]
   yield ['number_of_cached_scripts', 0]

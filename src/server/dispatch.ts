@@ -212,9 +212,9 @@ export class Dispatch {
   }
 
   private measure(connection: Connection, row: Row, args: Args): void {
-    row.calls++
     if ((row.calls & row.untimed) === 0 || args.count > this.untimedArguments) this.time(connection, row, args)
     else row.command.run(connection, args)
+    row.calls++ // afterwards, as in Redis: CONFIG RESETSTAT counts itself, INFO does not
   }
 
   private time(connection: Connection, row: Row, args: Args): void {
@@ -249,6 +249,13 @@ export class Dispatch {
       this.slowlog.add({ second: Math.floor(now / 1000), microseconds, args, address: peer.address, name })
     }
     this.latency.note((flags & FAST) !== 0 ? 'fast-command' : 'command', ms, now)
+  }
+
+  /** How many commands have run since the last reset. */
+  get commandsRun(): number {
+    let sum = 0
+    for (const row of this.rows.values()) sum += row.calls
+    return sum
   }
 
   /** A packet is going to be run: its first command is timed. */

@@ -62,7 +62,7 @@ export function gatherFacts(server: Server): Facts {
     counts: {
       connectionsReceived: statistics.connectionsReceived,
       connectionsRejected: statistics.connectionsRejected,
-      commands: statistics.commands,
+      commands: server.dispatch.commandsRun,
       commandsPerSecond: statistics.commandRate.perSecond,
       inputBytes: statistics.inputBytes,
       outputBytes: statistics.outputBytes,

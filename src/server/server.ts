@@ -301,7 +301,7 @@ export class Server implements ServerPort {
 
   private cron(): void {
     const second = Math.floor(this.clock.monotonic() / 1000)
-    this.statistics.sample(this.clock.monotonic())
+    this.statistics.sample(this.clock.monotonic(), this.dispatch.commandsRun)
     if (second !== this.lastSecond) {
       this.lastSecond = second
       this.closeLateClients(this.clock.now())

@@ -139,6 +139,7 @@ class Recent {
 export class Statistics {
   connectionsReceived = 0
   connectionsRejected = 0
+  /** Taken up, also those that were refused. */
   commands = 0
   inputBytes = 0
   outputBytes = 0
@@ -173,8 +174,9 @@ export class Statistics {
     if (count !== undefined || this.errors.size < MAX_ERROR_CODES) this.errors.set(code, (count ?? 0) + 1)
   }
 
-  sample(monotonicMs: number): void {
-    this.commandRate.sample(this.commands, monotonicMs)
+  /** `commandsRun`: since the last reset. */
+  sample(monotonicMs: number, commandsRun: number): void {
+    this.commandRate.sample(commandsRun, monotonicMs)
     this.inputRate.sample(this.inputBytes, monotonicMs)
     this.outputRate.sample(this.outputBytes, monotonicMs)
   }
