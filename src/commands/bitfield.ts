@@ -84,12 +84,16 @@ function bitfieldRo(session: Session, args: Args): void {
   else session.reply.error('ERR BITFIELD_RO only supports the GET subcommand')
 }
 
-/** For COMMAND GETKEYSANDFLAGS: only GETs leave the key as it is. */
+/** For COMMAND GETKEYSANDFLAGS: GETs leave the key as it is; whatever else there may be is taken for a write. */
 function bitfieldAccess(args: Args, name: number): readonly string[] {
-  for (let i = name + 2; i < args.count; i++) {
-    if (isWord(args.at(i), 'SET') || isWord(args.at(i), 'INCRBY')) return ['RW', 'access', 'update']
+  let i = name + 2
+  for (;;) {
+    const following = args.count - i - 1
+    if (following < 0) return ['RO', 'access']
+    if (isWord(args.at(i), 'GET') && following >= 2) i += 3
+    else if (isWord(args.at(i), 'OVERFLOW') && following >= 1) i += 2
+    else return ['RW', 'access', 'update']
   }
-  return ['RO', 'access']
 }
 
 // --- arguments
