@@ -111,7 +111,6 @@ function changing(random: Random): Line {
     () => ['SWAPDB', '0', '1'],
     () => ['FLUSHDB'],
     () => ['DUMP', `nothing`],
-    () => ['OBJECT', 'REFCOUNT', key()],
   ]
   return random.pick(lines)()
 }
