@@ -142,7 +142,7 @@ const isHelp = (words: readonly string[]): boolean => words.length === 2 && word
 function sameError(words: readonly string[], theirs: string, ours: string): boolean {
   const tame = (text: string): string =>
     Array.from(text, (char) => (char < ' ' || char === '\x7f' ? ' ' : char)).join('')
-  if (tame(theirs) === tame(ours)) return true
+  if (tame(theirs).trimEnd() === tame(ours).trimEnd()) return true // Redis cuts off line ends
   return words.some((word) => word.includes('\x00')) && theirs.slice(0, 20) === ours.slice(0, 20)
 }
 

@@ -5,9 +5,10 @@
 //   npx tsx test/fuzz/main.ts --seed N
 
 import type { Reply } from '../harness/resp.ts'
-import { type Server, startServer } from '../harness/server.ts'
+import { type Kind, type Server, startServer } from '../harness/server.ts'
 import { compare, type Finding } from './compare.ts'
 import { generate, sendable } from './generate.ts'
+import { shapes } from './grammar.ts'
 import { ask, play } from './play.ts'
 import { shrink } from './shrink.ts'
 import { stateOf } from './state.ts'
@@ -24,6 +25,10 @@ export interface FuzzOptions {
   readonly seed: number
   /** Directives for Casky beside the defaults: with `--value-cache-size 0` every value is read from the disk. */
   readonly args?: readonly string[]
+  /** Who is held against redis-server: Casky, or redis-server itself, which must not differ from itself. */
+  readonly kind?: Kind
+  /** Stands between the fuzzer and that server, and may lie: given its port, returns the one to speak to. */
+  readonly relay?: (port: number) => Promise<number>
   /** Go on after a difference until there are this many different ones. */
   readonly findings?: number
   readonly progress?: (line: string) => void
@@ -38,7 +43,7 @@ export interface FuzzResult {
 }
 
 export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
-  const servers = await Servers.start(options.args ?? [])
+  const servers = await Servers.start(options)
   try {
     const names = await servers.commonCommands()
     const findings = new Map<string, string>()
@@ -94,21 +99,29 @@ async function storyOf(batch: Batch, finding: Finding, servers: Servers): Promis
   ].join('\n')
 }
 
+const startJudged = ({ kind = 'casky', args = [] }: FuzzOptions): Promise<Server> => startServer(kind, { args })
+
+const relayed = async (server: Server, { relay }: FuzzOptions): Promise<number> =>
+  relay === undefined ? server.port : relay(server.port)
+
 /** The two servers. One that has died is a finding, and is started again for the next batch. */
 class Servers {
   private casky: Server
   private readonly redis: Server
-  private readonly args: readonly string[]
+  private readonly options: FuzzOptions
+  /** Where Casky is spoken to. */
+  private port: number
 
-  private constructor(casky: Server, redis: Server, args: readonly string[]) {
+  private constructor(casky: Server, redis: Server, port: number, options: FuzzOptions) {
     this.casky = casky
     this.redis = redis
-    this.args = args
+    this.port = port
+    this.options = options
   }
 
-  static async start(args: readonly string[]): Promise<Servers> {
-    const [casky, redis] = await Promise.all([startServer('casky', { args }), startServer('redis')])
-    return new Servers(casky, redis, args)
+  static async start(options: FuzzOptions): Promise<Servers> {
+    const [casky, redis] = await Promise.all([startJudged(options), startServer('redis')])
+    return new Servers(casky, redis, await relayed(casky, options), options)
   }
 
   async stop(): Promise<void> {
@@ -116,8 +129,10 @@ class Servers {
   }
 
   async commonCommands(): Promise<string[]> {
-    const [ours, theirs] = await Promise.all([listed(this.casky.port), listed(this.redis.port)])
-    return sendable(ours, theirs)
+    const [ours, theirs] = await Promise.all([listed(this.port), listed(this.redis.port)])
+    const names = sendable(ours, theirs)
+    // redis-server has lists and what blocks on them; Casky's commands are those that have a shape.
+    return this.options.kind === 'redis' ? names.filter((name) => name in shapes) : names
   }
 
   /** Plays the batch on both; the first difference in replies, or else in what the servers then hold. */
@@ -125,16 +140,17 @@ class Servers {
     const theirs = await play(batch, this.redis.port)
     const theirState = await stateOf(this.redis.port)
     try {
-      const ours = await play(batch, this.casky.port)
+      const ours = await play(batch, this.port)
       const finding = compare(batch.steps, theirs, ours)
       if (finding !== undefined) return finding
-      return stateDifference(batch.steps, theirState, await stateOf(this.casky.port))
+      return stateDifference(batch.steps, theirState, await stateOf(this.port))
     } catch (error) {
       const dead = this.casky.child.exit !== undefined
       if (!dead) throw error
       const last = this.casky.child.output().slice(-1500)
       await this.casky.stop()
-      this.casky = await startServer('casky', { args: this.args })
+      this.casky = await startJudged(this.options)
+      this.port = await relayed(this.casky, this.options)
       return { at: batch.steps.length, command: '(crash)', expected: 'alive', got: `dead: ${last}` }
     }
   }

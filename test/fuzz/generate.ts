@@ -84,6 +84,8 @@ export function generate({ seed, commands, steps }: GenerateOptions): Batch {
   const events = subscribes && random.chance(0.5) ? 'KEAmn' : ''
   const transactions = random.chance(0.5)
   const batch: Step[] = []
+  if (random.chance(0.3))
+    for (const name of ['a', 'b'] as const) batch.push({ on: name, kind: 'command', words: ['HELLO', '3'] })
   let on: ConnectionName = 'a'
   while (batch.length < steps) {
     if (random.chance(0.15)) on = random.chance(0.6) ? 'a' : 'b'
@@ -118,13 +120,13 @@ export function generate({ seed, commands, steps }: GenerateOptions): Batch {
     if (random.chance(0.003)) return [random.pick(['nosuch', 'getx', 'SE T', 'hget2', 'x']), ...wild(random)]
     for (;;) {
       const words = [...name.split(' ').map((word) => inSomeCase(word, random)), ...argumentsOf(name)]
-      if (!isTooLarge(words) && !isTooSoon(words)) return words
+      if (!isTooLarge(words) && !isTooSoon(words) && !isForeignCursor(words)) return words
     }
   }
 
   function argumentsOf(name: string): string[] {
     const args = (shaped.get(name) ?? wild)(random)
-    return fixed.has(name) || !random.chance(0.1) ? args : hurt(args, random)
+    return fixed.has(name) || !random.chance(0.12) ? args : hurt(random.chance(0.2) ? hurt(args, random) : args, random)
   }
 
   function subscriberStep(): Step {
@@ -183,10 +185,14 @@ const RELATIVE: Readonly<Record<string, number>> = {
 function isTooSoon(words: readonly string[]): boolean {
   const from = RELATIVE[words[0]!.toUpperCase()]
   if (from === undefined) return /^p?expireat$/i.test(words[0]!) && words.slice(2).some(isAboutNow)
-  if (words.slice(from).some((word, i, all) => /^p?xat$/i.test(word) && isLongPast(all[i + 1] ?? '', words)))
+  if (words.slice(from).some((word, i, all) => /^(ex|px)at$/i.test(word) && isLongPast(all[i + 1] ?? '', words)))
     return true
   return words.slice(from).some((word) => (Number(word) > 0 && Number(word) < 90_000) || isAboutNow(word))
 }
+
+/** A cursor means something only to the server that gave it. */
+const isForeignCursor = (words: readonly string[]): boolean =>
+  words[0]!.toUpperCase() === 'SCAN' && Number(words[1]) > 0 && Number(words[1]) < 2 ** 64
 
 /** SET with a moment in the past leaves an expired key, and DBSIZE counts it until the server gets round to it. */
 const isLongPast = (moment: string, words: readonly string[]): boolean =>

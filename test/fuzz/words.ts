@@ -90,8 +90,10 @@ const PATTERNS = [
 const CHANNELS = ['c1', 'c2', 'news:1', 'news:2', '', '\x00\xff', 'C1']
 const CHANNEL_PATTERNS = ['*', 'c?', 'news:*', '[cn]*', '', 'none']
 
+/** Never twice the same: whether a second one is later (GT, LT) must not hang on a millisecond. */
+const secondsAhead = (random: Random): string => String(random.between(100_000, 3_000_000_000))
+
 /** Years away, in seconds and milliseconds. */
-const SECONDS_AHEAD = ['100000', '1000000', '2000000', '3000000000', '0100000']
 const MOMENTS_S = ['4102444800', '4102444801', '5000000000', '33177117420', '1', '0', '-1', '946684800']
 const MOMENTS_MS = ['4102444800000', '4102444800001', '5000000000000', '33177117420000', '1', '0', '-1', '946684800000']
 const NOT_AHEAD = ['0', '-1', '-100000', '-9223372036854775808']
@@ -190,12 +192,12 @@ export const kinds: Readonly<Record<string, Word>> = {
   bitnumber: (random) => (random.chance(0.1) ? random.pick(EDGES) : String(random.below(200))),
   bitfieldtype: bitfieldType,
   bitoffset: bitOffset,
-  sec: mostly(SECONDS_AHEAD, [...NOT_AHEAD, ...OVERFLOWING_S, ...BAD_INTEGERS], 0.25),
-  ms: mostly(
-    SECONDS_AHEAD.map((s) => `${s}000`),
-    [...NOT_AHEAD, ...OVERFLOWING_MS, ...BAD_INTEGERS],
-    0.25,
-  ),
+  sec: (random) =>
+    random.chance(0.25) ? random.pick([...NOT_AHEAD, ...OVERFLOWING_S, ...BAD_INTEGERS]) : secondsAhead(random),
+  ms: (random) =>
+    random.chance(0.25)
+      ? random.pick([...NOT_AHEAD, ...OVERFLOWING_MS, ...BAD_INTEGERS])
+      : `${secondsAhead(random)}000`,
   at: mostly(MOMENTS_S, ['9223372036854776', '9223372036854775807', '-9223372036854775808', ...BAD_INTEGERS], 0.2),
   atms: mostly(MOMENTS_MS, ['-9223372036854775808', ...BAD_INTEGERS], 0.2),
   db: mostly(

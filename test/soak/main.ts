@@ -2,8 +2,10 @@
 //
 //   npm run soak -- power-cuts 100000 [seed]              simulated power cuts (test/simulation)
 //   npm run soak -- kills 1000 [always|everysec|no] [seed] kill -9 of a real server under load (test/crash)
+//   npm run soak -- fuzz 1000000 [seed]                   commands at random to Casky and redis-server (test/fuzz)
 
 import { killCycles } from '../crash/cycles.ts'
+import { fuzz } from '../fuzz/fuzz.ts'
 import { powerCuts } from '../simulation/power-cuts.ts'
 
 /** Power cuts between two lines of progress. */
@@ -14,7 +16,20 @@ async function main([what = '', count = '', ...rest]: string[]): Promise<number>
   if (!Number.isInteger(wanted) || wanted < 1) return usage()
   if (what === 'power-cuts') return soakPowerCuts(wanted, seedOf(rest[0]))
   if (what === 'kills') return soakKills(wanted, rest[0] ?? 'everysec', seedOf(rest[1]))
+  if (what === 'fuzz') return soakFuzz(wanted, seedOf(rest[0]))
   return usage()
+}
+
+/** Half of the commands with Casky's defaults, half with every value on the disk. */
+async function soakFuzz(count: number, seed: number): Promise<number> {
+  console.log(`seed ${seed}`)
+  let differences = 0
+  for (const args of [[], ['--value-cache-size', '0']]) {
+    const result = await fuzz({ commands: count / 2, seed, args, findings: 20, progress: (line) => console.log(line) })
+    console.log(`${result.commands} commands of ${result.names.length} kinds, ${result.findings.length} differences`)
+    differences += result.findings.length
+  }
+  return differences === 0 ? 0 : 1
 }
 
 function soakPowerCuts(count: number, seed: number): number {
@@ -42,7 +57,9 @@ const seedOf = (text: string | undefined): number =>
   text === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(text)
 
 function usage(): number {
-  console.error('usage: npm run soak -- power-cuts COUNT [SEED] | kills COUNT [always|everysec|no] [SEED]')
+  console.error(
+    'usage: npm run soak -- power-cuts COUNT [SEED] | kills COUNT [always|everysec|no] [SEED] | fuzz COUNT [SEED]',
+  )
   return 2
 }
 
