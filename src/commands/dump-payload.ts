@@ -168,6 +168,16 @@ function writeLength(into: Buffer, at: number, length: number): number {
   return into.writeUInt32BE(length, into.writeUInt8(LENGTH_32, at))
 }
 
+/** Whether reading a payload surely ends with the first step, whatever is in it. */
+export function isReadAtOnce(payload: Slice): boolean {
+  return mostDecompressed(payload.length) <= STEP_BYTES
+}
+
+/** Whether making a payload of so many bytes surely ends with the first step. */
+export function isMadeAtOnce(valueBytes: number): boolean {
+  return valueBytes <= STEP_BYTES
+}
+
 /** Reads a payload back. It must not change until it is done, nor as long as `value` is used. */
 export class Deserialization {
   /** What a client is told when it is none of ours, null as long as it may be. */

@@ -9,7 +9,7 @@ import { NONE } from '../engine/engine.ts'
 import type { Args } from '../resp/args.ts'
 import { type Command, FIRST_KEY, GROWS, READ, WRITE } from './command.ts'
 import { deadline } from './deadlines.ts'
-import { Deserialization, Serialization } from './dump-payload.ts'
+import { Deserialization, isMadeAtOnce, isReadAtOnce, Serialization } from './dump-payload.ts'
 import { NOT_AN_INTEGER, SYNTAX_ERROR } from './errors.ts'
 import { findToRead, notify } from './events.ts'
 import { type Integer, parseInteger } from './numbers.ts'
@@ -18,8 +18,6 @@ import { inSteps, inStepsToWrite } from './steps.ts'
 import { isString, mayStore, valueInHand } from './values.ts'
 import { isWord } from './words.ts'
 
-/** Payloads up to this size are read at once, from where they lie. */
-const AT_ONCE_BYTES = 256 * 1024
 /** The longest idle time the store can express. */
 const MAX_IDLE_SECONDS = 2 ** 24 - 2
 const BUSY_KEY = 'BUSYKEY Target key name already exists.'
@@ -79,7 +77,7 @@ function dump(session: Session, args: Args): void {
   const { length } = valueInHand(session, entry)
   const value = new Slice()
   // What takes several steps must not change meanwhile.
-  if (length <= AT_ONCE_BYTES) engine.valueOf(entry, value)
+  if (isMadeAtOnce(length)) engine.valueOf(entry, value)
   else engine.keepValueOf(entry, value)
   const work = new Serialization(value)
   inSteps(
@@ -106,7 +104,7 @@ function restore(session: Session, borrowed: Args): void {
   if (time === null) return reply.error(NOT_AN_INTEGER)
   if (time < 0) return reply.error('ERR Invalid TTL value, must be >= 0')
 
-  const args = borrowed.at(3).length <= AT_ONCE_BYTES ? borrowed : borrowed.copy()
+  const args = isReadAtOnce(borrowed.at(3)) ? borrowed : borrowed.copy()
   const work = new Deserialization(args.at(3))
   inStepsToWrite(
     session,
