@@ -22,6 +22,8 @@ export const trackingSubcommands = [
     since: '6.0.0',
     group: 'connection',
     complexity: 'O(N) for N prefixes.',
+    difference:
+      'Invalidations stand between replies only. Who leaves 64 MiB of them unread is closed, also without an output limit. Beyond tracking-table-max-keys the oldest key is given up.',
   },
   {
     name: 'CLIENT|CACHING',
