@@ -24,11 +24,16 @@ export function notify(
 
 /** The key's entry, or NONE: for commands that read. Found or not is counted (INFO keyspace_hits), and not found is an event (`keymiss`). */
 export function findToRead(session: Session, key: Slice, database: number = session.database): number {
+  const entry = findSilently(session, key, database)
+  if (entry === NONE) notify(session, EVENT_MISS, 'keymiss', key, database)
+  return entry
+}
+
+/** The same without the event, for OBJECT. */
+export function findSilently(session: Session, key: Slice, database: number = session.database): number {
   const entry = session.engine.find(database, key)
   const { lookups } = session.server
-  if (entry === NONE) {
-    lookups.misses++
-    notify(session, EVENT_MISS, 'keymiss', key, database)
-  } else lookups.hits++
+  if (entry === NONE) lookups.misses++
+  else lookups.hits++
   return entry
 }

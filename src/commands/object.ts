@@ -10,6 +10,7 @@ import { TYPE_STRING } from '../engine/record.ts'
 import type { Args } from '../resp/args.ts'
 import { withoutAccess } from './access.ts'
 import { type Command, LOADING, READ, STALE } from './command.ts'
+import { findSilently } from './events.ts'
 import { replyWithHelp } from './help.ts'
 import { MAX_INTEGER_LENGTH, parseInteger } from './numbers.ts'
 import type { Session } from './session.ts'
@@ -120,8 +121,8 @@ export const objectCommands = [
 ] as const satisfies readonly Command[]
 
 function encoding(session: Session, args: Args): void {
-  const { engine, reply, database } = session
-  const entry = engine.find(database, args.at(2))
+  const { engine, reply } = session
+  const entry = findSilently(session, args.at(2))
   if (entry === NONE) return reply.null()
   const size = engine.valueSize(entry)
   if (size > MAX_INTEGER_LENGTH || engine.typeOf(entry) !== TYPE_STRING) return reply.bulkText(encodingOf(null, size))
@@ -146,8 +147,8 @@ export function encodingOf(value: Slice | null, size: number): 'int' | 'embstr' 
 }
 
 function frequency(session: Session, args: Args): void {
-  const { engine, reply, database } = session
-  if (engine.find(database, args.at(2)) === NONE) return reply.null()
+  const { reply } = session
+  if (findSilently(session, args.at(2)) === NONE) return reply.null()
   reply.error(
     'ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between ' +
       'policies at runtime LRU and LFU data will take some time to adjust.',
@@ -155,15 +156,15 @@ function frequency(session: Session, args: Args): void {
 }
 
 function idleTime(session: Session, args: Args): void {
-  const { engine, reply, database } = session
-  const entry = engine.find(database, args.at(2))
+  const { engine, reply } = session
+  const entry = findSilently(session, args.at(2))
   if (entry === NONE) reply.null()
   else reply.integer(engine.idleSeconds(entry))
 }
 
 function references(session: Session, args: Args): void {
-  const { engine, reply, database } = session
-  const entry = engine.find(database, args.at(2))
+  const { engine, reply } = session
+  const entry = findSilently(session, args.at(2))
   if (entry === NONE) return reply.null()
   reply.integer(referencesTo(withoutAccess(engine, () => valueInHand(session, entry))))
 }

@@ -124,7 +124,7 @@ export class Dispatch {
       const subcommand = command.subcommands.get(args.at(1).key().toUpperCase())
       if (subcommand === undefined) {
         const text = `ERR unknown subcommand '${quoted(args.at(1), QUOTED_BYTES)}'. Try ${command.name} HELP.`
-        this.reject(connection, row, position, text)
+        this.reject(connection, null, position, text)
         return
       }
       row = this.rows.get(subcommand)!

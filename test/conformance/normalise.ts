@@ -162,6 +162,25 @@ export const normalisers: Readonly<Record<string, Normaliser>> = {
   /** LATENCY LATEST and HISTORY: numbers are somebody's milliseconds. */
   latency: good((_, raw) => drawn(numbersHidden(treeOf(raw)))),
 
+  /** INFO commandstats, errorstats, latencystats: lines in alphabetical order, without times. */
+  counted: good((reply) =>
+    text(reply)
+      .split('\r\n')
+      .map((line) => line.replace(/,usec=[^,]+,usec_per_call=[^,]+/, '').replace(/=\d+\.\d{3}\b/g, '=*'))
+      .sort()
+      .join(' '),
+  ),
+
+  /** INFO stats: what commands have counted. */
+  stats: good((reply) => {
+    const wanted =
+      /^(keyspace_hits|keyspace_misses|total_commands_processed|total_error_replies|unexpected_error_replies|expired_keys|pubsub.*|tracking.*):/
+    return text(reply)
+      .split('\r\n')
+      .filter((line) => wanted.test(line))
+      .join(' ')
+  }),
+
   /** CLIENT LIST: lines in order, fields in order; what is each server's own is left out, and what came with 7.2. */
   listed: good((reply, raw) => {
     const own = new Set(

@@ -381,6 +381,136 @@ GET k
 CONFIG RESETSTAT
 [histogram] LATENCY HISTOGRAM
 
+# INFO commandstats and errorstats
+CONFIG RESETSTAT
+[counted] INFO commandstats
+SET k v
+SET k
+GET k
+INCR k
+INCR k
+NOSUCH
+NOSUCH x
+CLIENT NOSUCH
+CLIENT ID
+CLIENT ID x
+SELECT 99
+LCS
+MULTI
+GET k
+INCR k
+GET
+EXEC
+EXEC
+MULTI
+SET n 1
+INCR k
+EXEC
+DISCARD
+SET
+AUTH pw
+AUTH user pw
+[counted] INFO commandstats
+[counted] INFO errorstats
+[counted] INFO latencystats
+[stats] INFO stats
+CONFIG SET latency-tracking-info-percentiles "0 12.5 100"
+[counted] INFO latencystats
+CONFIG SET latency-tracking-info-percentiles ""
+[counted] INFO latencystats
+CONFIG SET latency-tracking-info-percentiles "50 99 99.9" latency-tracking no
+[counted] INFO latencystats
+CONFIG SET latency-tracking yes
+CONFIG RESETSTAT
+[counted] INFO errorstats
+[counted] INFO commandstats
+[stats] INFO stats
+
+# INFO keyspace_hits and keyspace_misses
+CONFIG RESETSTAT
+SET k v
+SET n 1
+[stats] INFO stats
+GET k
+GET no
+[stats] INFO stats
+MGET k n no
+STRLEN k
+STRLEN no
+GETRANGE k 0 1
+EXISTS k no no
+[stats] INFO stats
+TTL k
+PTTL no
+EXPIRETIME k
+TYPE k
+TYPE no
+TOUCH k no
+[stats] INFO stats
+GETEX k
+GETEX no
+GETDEL no
+GETSET n 2
+SET k v GET
+SET no v XX GET
+SET k w NX
+SETNX k w
+[stats] INFO stats
+INCR n
+APPEND k x
+SETRANGE k 0 x
+DEL no
+UNLINK no
+EXPIRE k 100
+EXPIRE no 100
+PERSIST k
+PERSIST no
+[stats] INFO stats
+RENAME k k2
+RENAME no k2
+RENAMENX k2 k
+COPY k k3
+COPY no k4
+MOVE k3 1
+MOVE no 1
+[stats] INFO stats
+OBJECT ENCODING n
+OBJECT ENCODING no
+OBJECT REFCOUNT no
+DUMP no
+SETBIT bits 1 1
+GETBIT bits 1
+GETBIT no 1
+BITCOUNT bits
+BITCOUNT no
+BITPOS bits 1
+BITPOS no 1
+BITOP AND dest bits no
+BITFIELD bits GET u8 0
+BITFIELD no GET u8 0
+BITFIELD_RO no GET u8 0
+[stats] INFO stats
+PFADD h a
+PFCOUNT h
+PFCOUNT no
+PFCOUNT h no
+PFMERGE h2 h no
+LCS k no
+SUBSTR k 0 0
+INCRBYFLOAT n 1.5
+WATCH k no
+UNWATCH
+[sorted] KEYS *
+[type] SCAN 0 COUNT 1000
+[type] RANDOMKEY
+DBSIZE
+[stats] INFO stats
+MULTI
+GET k
+GET no
+EXEC
+[stats] INFO stats
+
 # MONITOR
 b| MONITOR
 SET k v
