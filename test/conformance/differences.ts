@@ -279,4 +279,14 @@ export const differences: readonly Difference[] = [
       "-ERR wrong number of arguments for 'waitaof' command\r\n",
     ],
   ),
+  ...rows(
+    { family: 'hyperloglog', title: 'registers that end too early' },
+    'A command that answers an error has changed nothing. Redis leaves in the value what it had added before it met the damage.',
+    [
+      'GET k',
+      '$24\r\nHYLL\x01\0\0\0\0\0\0\0\0\0\0\x80Fm\x80V\x0c\x80C\x82\r\n',
+      '$18\r\nHYLL\x01\0\0\0\0\0\0\0\0\0\0\0_\xff\r\n',
+    ],
+    ['PFCOUNT k', '-INVALIDOBJ Corrupted HLL object detected\r\n', ':0\r\n'],
+  ),
 ]

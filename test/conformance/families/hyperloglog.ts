@@ -151,6 +151,12 @@ PFADD k a
 EXISTS d
 GET k
 
+# registers that end too early
+SET k ${EMPTY}\x5f\xff"
+PFADD k d f a
+GET k
+PFCOUNT k
+
 # runs that are joined and split
 SET k ${EMPTY}\x7f\xef\x8f"
 PFADD k a b c d e f g h i j
