@@ -50,9 +50,9 @@ const noMaster: Kind<string> = {
   arity: 'many',
   range: 'only no one',
   parse(given) {
-    const said = given.join(' ').toLowerCase()
-    if (said === '' || said === 'no one') return ''
-    return given.length === 2 ? new Refusal('Casky does not replicate: only "no one" is accepted') : ARITY
+    if (given.length !== 2) return ARITY
+    if (given.join(' ').toLowerCase() === 'no one') return ''
+    return new Refusal('Casky does not replicate: only "no one" is accepted')
   },
   text: () => '',
   lines: () => ['no one'],
@@ -93,14 +93,19 @@ const hostname: Kind<string> = {
 }
 
 const fileName = textLike((word) => !word.includes('/'), "dbfilename can't be a path, just a filename")
-const aofName = textLike(
-  (word) => word !== '' && !word.includes('/'),
-  "appendfilename can't be a path, just a filename",
-)
-const aofFolder = textLike(
-  (word) => word !== '' && !word.includes('/'),
-  "appenddirname can't be a path, just a dirname",
-)
+const aofName = notEmpty('appendfilename', 'filename')
+const aofFolder = notEmpty('appenddirname', 'dirname')
+
+function notEmpty(name: string, what: string): Kind<string> {
+  const kind = textLike((word) => !word.includes('/'), `${name} can't be a path, just a ${what}`)
+  return {
+    ...kind,
+    parse: (given, current, loading) =>
+      given.length === 1 && given[0] === ''
+        ? new Refusal(`${name} can't be empty`)
+        : kind.parse(given, current, loading),
+  }
+}
 
 const titleTemplate = textLike(isTitleTemplate, 'template format is invalid or contains unknown variables')
 
@@ -283,7 +288,7 @@ export const inertGroups: readonly InertGroup[] = [
   {
     reason: 'There is no replication and no cluster: a server stands alone.',
     rows: {
-      replicaof: fixed(noMaster, '""', 'slaveof'),
+      replicaof: fixed(noMaster, 'no one', 'slaveof'),
       masterauth: row(anyText, '""'),
       masteruser: row(anyText, '""'),
       ...replica(yesNo, 'yes', 'read-only'),

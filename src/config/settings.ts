@@ -54,7 +54,8 @@ export class Settings {
 
   parse(directive: Directive, words: readonly string[], loading: boolean): unknown {
     const { kind } = directive
-    const given = kind.arity === 'many' && words.length === 1 ? splitBlanks(words[0]!) : words
+    const isSplit = kind.arity === 'many' && words.length === 1 && !(loading && words[0] === '')
+    const given = isSplit ? splitBlanks(words[0]!) : words
     return kind.parse(given, this.get(directive).value, loading)
   }
 }

@@ -37,7 +37,7 @@ export class World {
 
   async end(): Promise<void> {
     for (const connection of this.connections) connection.close()
-    for (const server of this.servers) await server.stop()
+    for (const server of this.servers.reverse()) await server.stop() // a later one may live in an earlier one's directory
   }
 }
 
