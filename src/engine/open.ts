@@ -137,11 +137,13 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
   }
   const fresh = found === 'missing' && !names.some((name) => name.endsWith('.data'))
 
+  const reserve = new Reserve(storage, options.reserveBytes)
   const recovered =
     (yield* fromImage(store, storage, manifest, names)) ??
-    (yield* fromSegments(store, options, catalog, fresh ? emptyManifest(storeId) : manifest, names))
+    (yield* fromSegments(store, options, catalog, reserve, fresh ? emptyManifest(storeId) : manifest, names))
   yield* removeImage(storage)
 
+  yield* reserve.makeRoom(0)
   const active = yield* catalog.createSegment(false)
   const next = yield* catalog.createSegment(false)
   active.listed = true
@@ -175,14 +177,7 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
     },
   )
   log.next = next
-  const upkeep = new Upkeep(
-    store,
-    storage,
-    catalog,
-    options.background,
-    new Reserve(storage, options.reserveBytes),
-    random,
-  )
+  const upkeep = new Upkeep(store, storage, catalog, options.background, reserve, random)
   upkeep.quarantinedBytes = recovered.quarantinedBytes
   store.attach(log, upkeep)
   upkeep.begin()
@@ -258,6 +253,7 @@ function* fromSegments(
   store: Bitcask,
   options: EngineOptions,
   catalog: Catalog,
+  reserve: Reserve,
   manifest: Manifest | null,
   names: readonly string[],
 ): Task<Recovered> {
@@ -269,6 +265,7 @@ function* fromSegments(
     segments: store.segments,
     databases: store.databases,
     catalog,
+    reserve,
     onCorruption: options.onCorruption,
     progress: store.loading,
   })

@@ -45,6 +45,7 @@ import {
   recordBytes,
   TOUCH_BYTES,
 } from './record.ts'
+import type { Reserve } from './reserve.ts'
 import { SegmentScanner } from './scanner.ts'
 import { decodeSegmentHeader, SEGMENT_HEADER_BYTES } from './segment-header.ts'
 import type { Segment, Segments } from './segments.ts'
@@ -83,6 +84,7 @@ export interface RecoveryParts {
   readonly segments: Segments
   readonly databases: Databases
   readonly catalog: Catalog
+  readonly reserve: Reserve
   readonly onCorruption: 'refuse' | 'serve'
   readonly progress: { totalBytes: number; loadedBytes: number }
 }
@@ -344,6 +346,7 @@ export class Recovery {
   // Without a manifest nothing says where a segment ends: a gap with no anchor behind it is taken for a torn tail.
   private *loadSalvaged(segment: Segment): Task<void> {
     const end = yield* this.survey([segment])
+    if (end.offset < segment.sizeBytes) yield* this.quarantine(segment, end.offset, segment.sizeBytes)
     segment.sizeBytes = end.offset
     segment.flushedBytes = end.offset
     segment.syncedBytes = end.offset
@@ -359,6 +362,7 @@ export class Recovery {
     const { proven } = this
     // Below the proven position: as it stands. Beyond it: copied. Beyond the end: dropped.
     const copy = new TailCopy(this.p.catalog)
+    yield* this.p.reserve.makeRoom(this.readTo.reduce((sum, readTo) => sum + readTo, 0))
     for (const [rank, segment] of openOnes.entries()) {
       const readTo = this.readTo[rank] as number
       // A segment before the proven position is proven to its end: as its successor tells it, for its own file may be cut.

@@ -10,6 +10,8 @@ import type { Storage } from './storage.ts'
 import { close, isMissing, open, rename, size, sync, type Task, unlink, wait, write } from './task.ts'
 
 const CHUNK_BYTES = 1024 * 1024
+/** What a start writes besides the end of the log: two segments' headers and a manifest. */
+const START_BYTES = 1024 * 1024
 /** Never more than this part of the file system. */
 const PART_OF_DISK = 0.05
 
@@ -52,6 +54,19 @@ export class Reserve {
     }
     yield* rename(this.storage, temporary(RESERVE), RESERVE)
     this.whole = true
+  }
+
+  /**
+   * Gives the reserve up where the disk has no room for so many bytes, and some more: at a start. What that has to write is little, and
+   * a disk that somebody has filled meanwhile must not keep the store from coming back.
+   */
+  *makeRoom(bytes: number): Task<void> {
+    try {
+      const { free } = yield* wait<{ free: number; total: number }>((done) => this.storage.space(done))
+      if (free < bytes + START_BYTES) yield* this.giveUp()
+    } catch {
+      // Then the writes will tell.
+    }
   }
 
   /** Gives the bytes back to the disk. */

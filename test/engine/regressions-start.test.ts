@@ -4,7 +4,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { Slice } from '../../src/base/slice.ts'
-import { dataName, hintName, IMAGE, MANIFEST, QUARANTINE } from '../../src/engine/filename.ts'
+import { dataName, hintName, IMAGE, MANIFEST, QUARANTINE, RESERVE } from '../../src/engine/filename.ts'
 import { KIND_ANCHOR, KIND_BATCH_END, KIND_SYSTEM, KIND_TOUCH } from '../../src/engine/record.ts'
 import { Recovery } from '../../src/engine/recovery.ts'
 import { SEGMENT_HEADER_BYTES } from '../../src/engine/segment-header.ts'
@@ -448,4 +448,47 @@ test('records that a merge has synced and no anchor claims yet: their loss is da
   await store.close()
   fs.truncateSync(file, offset)
   expect((await refusal(directory)).code).toBe('EDAMAGED')
+})
+
+test.each([
+  'clean stop',
+  'kill',
+])('a disk that has been filled since a %s: the start gives up the reserve and comes back', async (how) => {
+  const reserveBytes = 100_000
+  const { store } = await watched({ reserveBytes })
+  for (let i = 0; i < 20; i++) store.put(`k${i}`, 'v')
+  await store.tick()
+  await store.quiet()
+  const directory = how === 'kill' ? copyOf(store.directory) : store.directory
+  await store.close()
+  const reserve = path.join(directory, RESERVE)
+  expect(fs.existsSync(reserve)).toBe(true)
+  const storage = new FaultyStorage(directory)
+  storage.rule = (call) => (call === 'write' && fs.existsSync(reserve) ? 'ENOSPC' : null)
+  storage.space = (done): void => {
+    setImmediate(() => done(null, { free: fs.existsSync(reserve) ? 0 : reserveBytes, total: 1e9 }))
+  }
+  const again = await TestStore.open(directory, { storage, reserveBytes })
+  expect(keys(again).length).toBe(20)
+  again.remove('k3')
+  await again.tick()
+  expect(keys(again).length).toBe(19)
+  await again.close()
+})
+
+test('without a manifest, what is taken for a torn tail is reported and kept', async () => {
+  let store = await TestStore.open(freshDirectory())
+  for (let i = 0; i < 5; i++) store.put(`k${i}`, 'v')
+  await store.tick()
+  const { directory } = store
+  const { segment, offset } = newestOf(directory, 'k3')
+  await store.close()
+  for (const ending of ['.image', '.hint', MANIFEST]) removeFiles(directory, ending)
+  flip(dataPath(directory, segment), offset + 8)
+  const dropped = fs.readFileSync(dataPath(directory, segment)).subarray(offset)
+  store = await TestStore.open(directory)
+  expect(keys(store)).toEqual(['k0', 'k1', 'k2'])
+  expect(store.warnings.join()).toContain('a copy is kept')
+  expect(fs.readFileSync(path.join(directory, QUARANTINE, `${dataName(segment)}.${offset}`))).toEqual(dropped)
+  await store.close()
 })

@@ -320,7 +320,7 @@ class Run {
 }
 
 /** Fewer calls are no story: there was no rotation, no merge. */
-const STORY_CALLS = 200
+const STORY_CALLS = 300
 
 /**
  * Runs one seed (the first from `seed` on that merges and has a story to tell) once for each call that its disk gets, while clients work
