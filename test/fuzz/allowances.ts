@@ -10,9 +10,9 @@ import type { Frame } from './wire.ts'
 type Judge = (theirs: Frame, ours: Frame, words: readonly string[]) => boolean
 
 /** Two servers read the clock at moments this far apart, at most. */
-const APART_MS = 20_000
+export const APART_MS = 20_000
 /** The latest moment Casky keeps: a stated difference. */
-const END_OF_TIME_MS = 2 ** 53 - 1
+export const END_OF_TIME_MS = 2 ** 53 - 1
 
 const number = (reply: Reply): number | undefined =>
   typeof reply === 'number' || typeof reply === 'bigint' ? Number(reply) : undefined

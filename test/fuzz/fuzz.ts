@@ -11,8 +11,8 @@ import { generate, sendable } from './generate.ts'
 import { shapes } from './grammar.ts'
 import { ask, play } from './play.ts'
 import { shrink } from './shrink.ts'
-import { stateOf } from './state.ts'
-import { type Batch, commandsOf, type Step, written } from './step.ts'
+import { stateDifference, stateOf } from './state.ts'
+import { type Batch, commandsOf, written } from './step.ts'
 import { Wire } from './wire.ts'
 
 /** Steps in a batch: enough for keys to have a history, few enough to shrink quickly. */
@@ -143,7 +143,9 @@ class Servers {
       const ours = await play(batch, this.port)
       const finding = compare(batch.steps, theirs, ours)
       if (finding !== undefined) return finding
-      return stateDifference(batch.steps, theirState, await stateOf(this.port))
+      const state = stateDifference(theirState, await stateOf(this.port))
+      if (state.expected === state.got) return undefined
+      return { at: batch.steps.length, command: '(state)', ...state }
     } catch (error) {
       const dead = this.casky.child.exit !== undefined
       if (!dead) throw error
@@ -153,22 +155,6 @@ class Servers {
       this.port = await relayed(this.casky, this.options)
       return { at: batch.steps.length, command: '(crash)', expected: 'alive', got: `dead: ${last}` }
     }
-  }
-}
-
-function stateDifference(
-  steps: readonly Step[],
-  theirs: readonly string[],
-  ours: readonly string[],
-): Finding | undefined {
-  if (theirs.join('\n') === ours.join('\n')) return undefined
-  const mine = new Set(ours)
-  const wanted = new Set(theirs)
-  return {
-    at: steps.length,
-    command: '(state)',
-    expected: theirs.filter((line) => !mine.has(line)).join('\n'),
-    got: ours.filter((line) => !wanted.has(line)).join('\n'),
   }
 }
 

@@ -1,39 +1,42 @@
 // What a server holds: every key of every database with its value, type and deadline. Compared at the end of each batch, so
 // that a write that was answered rightly and done wrongly is found too.
 
-import { encodeRequest, type Reply, show } from '../harness/resp.ts'
+import { encodeRequest, show } from '../harness/resp.ts'
+import { APART_MS, END_OF_TIME_MS } from './allowances.ts'
 import { ask } from './play.ts'
 import { type Frame, isPush, Wire } from './wire.ts'
 
 export const DATABASES = 16
 
-/** Lines `database key = value, type, deadline`, sorted. Deadlines are to the minute of their distance from now. */
-export async function stateOf(port: number): Promise<string[]> {
+/** One key, or the number of keys of a database. */
+export interface Item {
+  readonly text: string
+  /** Milliseconds left to live; below 0: for ever. */
+  readonly leftMs: number
+}
+
+/** Everything a server holds, sorted. */
+export async function stateOf(port: number): Promise<Item[]> {
   const wire = await Wire.open(port)
   try {
-    const lines: string[] = []
+    const items: Item[] = []
     for (let database = 0; database < DATABASES; database++) {
       await ask(wire, 'SELECT', String(database))
       const size = (await ask(wire, 'DBSIZE')).value
       if (size === 0) continue
       const keys = ((await ask(wire, 'KEYS', '*')).value as Buffer[]).map((key) => key.toString('latin1')).sort()
-      lines.push(`${database}: ${show(size)} keys`)
-      const asked = keys.flatMap((key) => [
-        ['GET', key],
-        ['TYPE', key],
-        ['PTTL', key],
-      ])
-      wire.send(Buffer.concat(asked.map(encodeRequest)))
+      items.push({ text: `${database}: ${show(size)} keys`, leftMs: -1 })
+      const asked = keys.flatMap((key) => ['GET', 'TYPE', 'PTTL'].map((name) => encodeRequest([name, key])))
+      wire.send(Buffer.concat(asked))
       for (const key of keys) {
         const value = await next(wire)
         const type = await next(wire)
         const left = await next(wire)
-        lines.push(
-          `${database} ${JSON.stringify(key)} = ${show(value.value)}, ${show(type.value)}, ${about(left.value)}`,
-        )
+        const text = `${database} ${JSON.stringify(key)} = ${show(value.value)}, ${show(type.value)}`
+        items.push({ text, leftMs: Number(left.value) })
       }
     }
-    return lines
+    return items
   } finally {
     wire.close()
   }
@@ -45,11 +48,21 @@ async function next(wire: Wire): Promise<Frame> {
   return frame
 }
 
-/** Casky keeps moments up to 2^53 - 1 ms (a stated difference). The rest agrees to ten minutes, and the lines must be equal:
- * a difference of a few milliseconds may fall on a border, so the border is put where no deadline of words.ts lies. */
-function about(left: Reply): string {
-  const ms = Number(left)
-  if (ms < 0) return 'no deadline'
-  if (ms > 9e15 - 2e12) return 'the end of time'
-  return `deadline in about ${Math.round((ms - 137_000) / 600_000)}`
+/** What differs, as lines; both empty when nothing does. Deadlines may be as far apart as the moments they were made at. */
+export function stateDifference(theirs: readonly Item[], ours: readonly Item[]): { expected: string; got: string } {
+  const written = ({ text, leftMs }: Item): string => (leftMs < 0 ? text : `${text}, ${leftMs} ms left`)
+  const missing = (these: readonly Item[], from: readonly Item[]): string => {
+    const known = new Map(from.map((item) => [item.text, item.leftMs]))
+    return these
+      .filter(({ text, leftMs }) => !sameDeadline(leftMs, known.get(text)))
+      .map(written)
+      .join('\n')
+  }
+  return { expected: missing(theirs, ours), got: missing(ours, theirs) }
+}
+
+function sameDeadline(a: number, b: number | undefined): boolean {
+  if (b === undefined || a < 0 !== b < 0) return false
+  const latest = END_OF_TIME_MS - Date.now()
+  return a < 0 || Math.abs(Math.min(a, latest) - Math.min(b, latest)) <= APART_MS
 }
