@@ -212,6 +212,8 @@ export class FakeClient {
   /** Physical databases whose watchers were told. */
   readonly touched: number[] = []
   readonly shutdowns: object[] = []
+  /** How often clients with caches were told that everything is gone. */
+  flushes = 0
   held = 0
   steps = 0
   private readonly slots: { at: number; bytes: Buffer | null }[] = []
@@ -223,6 +225,7 @@ export class FakeClient {
       maxBulkBytes: 512 * 1024 * 1024,
       hllSparseMaxBytes: 3000,
       commands: ownCommands.byName,
+      tracking: { enable() {}, disable() {}, flushed: () => void this.flushes++ },
       touchDatabase: (database) => this.touched.push(database),
       shutdown: (options) => {
         this.shutdowns.push(options)

@@ -249,6 +249,7 @@ describe('whole databases', () => {
     expect(client.run('DBSIZE')).toBe(':0\r\n')
     expect(client.run('FLUSHALL', 'NOW')).toBe('-ERR syntax error\r\n')
     expect(client.run('FLUSHDB', 'SYNC', 'ASYNC')).toBe('-ERR syntax error\r\n')
+    expect(client.flushes).toBe(2)
   })
 
   it('SWAPDB exchanges what clients see', () => {
