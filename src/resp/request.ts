@@ -23,9 +23,10 @@
 // received, at most 1 MiB ahead of it or to its double.
 
 import { assert } from '../base/assert.ts'
-import { MAX_SPANS, type Spans } from '../base/spans.ts'
+import type { Spans } from '../base/spans.ts'
 import { Args, SLICE_BYTES } from './args.ts'
 import { splitInline } from './inline.ts'
+import { peekKeys } from './peek.ts'
 
 /** Nothing complete: feed more. */
 export const MORE = 0
@@ -155,40 +156,11 @@ export class RequestDecoder {
     }
   }
 
-  /**
-   * Looks ahead: the first arguments of the commands that follow in the buffer, as far as they are whole and ordinary. Only a hint
-   * (engine.prefetch): nothing is consumed, and what is not understood ends it.
-   */
+  /** The keys of the commands that follow in the buffer: see peek.ts. Consumes nothing. */
   peekKeys(into: Spans): void {
-    const { bytes, end } = this
-    let at = this.pos
-    let count = 0
-    into.bytes = bytes
+    into.bytes = this.bytes
     into.count = 0
-    if (this.remaining !== 0) return
-    while (count < MAX_SPANS && at + 4 <= end && bytes[at] === STAR && bytes[at + 2] === CR) {
-      const elements = bytes[at + 1]! - ZERO
-      if (elements < 2 || elements > 9) break
-      at += 4
-      for (let i = 0; i < elements; i++) {
-        if (at + 6 > end || bytes[at] !== DOLLAR) return
-        let length = bytes[at + 1]! - ZERO
-        at += 2
-        for (; bytes[at] !== CR; at++) {
-          const digit = bytes[at]! - ZERO
-          if (!(digit >= 0 && digit <= 9) || at >= end) return
-          length = length * 10 + digit
-        }
-        at += 2
-        if (i === 1) {
-          if (at + length > end) return
-          into.starts[count] = at
-          into.ends[count] = at + length
-          into.count = ++count
-        }
-        at += length + 2
-      }
-    }
+    if (this.remaining === 0) peekKeys(this.bytes, this.pos, this.end, into)
   }
 
   /** The chunk will be overwritten: copies what is left of it, and lets go of it. */

@@ -35,6 +35,7 @@ import {
   GATE_TRACKING,
   GATE_UNAUTHENTICATED,
 } from './gates.ts'
+import type { Gathering } from './gather.ts'
 import { Output } from './output.ts'
 import { Bringing, type Parked } from './parking.ts'
 import type { OutputLimit, Server } from './server.ts'
@@ -67,7 +68,7 @@ export interface Peer {
   readonly descriptor: number
 }
 
-export class Connection implements Session, Ticking {
+export class Connection implements Session, Ticking, Gathering {
   readonly id: number
   readonly engine: Engine
   readonly server: Server
@@ -93,6 +94,8 @@ export class Connection implements Session, Ticking {
   overSoftLimitSince: number // ms, 0: it is not
   isClosed: boolean
   isDirty: boolean
+  /** A request waits in server/gather.ts. */
+  isGathered: boolean
   isQueued: boolean
   private readonly decoder: RequestDecoder
   private readonly socket: Socket
@@ -150,6 +153,7 @@ export class Connection implements Session, Ticking {
     this.overSoftLimitSince = 0
     this.isClosed = false
     this.isDirty = false
+    this.isGathered = false
     this.isQueued = false
     this.decoder = new RequestDecoder(server.decoderLimits, authenticated)
     this.socket = adopted.socket
@@ -187,13 +191,22 @@ export class Connection implements Session, Ticking {
     statistics.reads++
     this.server.tick.begin()
     this.lastInteraction = this.engine.now
-    this.decoder.feed(bytes, 0, length)
+    const { gather } = this.server
+    if (this.isGathered) gather.runOf(this)
+    else if (this.blocked === 0 && !this.hasInput && gather.add(this, bytes, length)) return true
+    return this.take(bytes, 0, length)
+  }
+
+  /** bytes[start, end) are to be run. False: stop reading. */
+  take(bytes: Buffer, start: number, end: number): boolean {
+    if (this.isClosed || (this.blocked & CLOSING) !== 0) return false
+    this.decoder.feed(bytes, start, end)
     this.hasInput = true
     if (this.blocked === 0 && !this.isQueued) this.run()
     if (this.isClosed) return false
     this.decoder.keep()
     // A full buffer means that more is waiting, and reading on now would take this turn's time from the others.
-    if (this.blocked === 0 && !this.hasInput && length < bytes.length) return true
+    if (this.blocked === 0 && !this.hasInput && end - start < bytes.length) return true
     this.isReadingStopped = true
     if (this.blocked === 0) this.server.tick.again(this)
     return false
@@ -201,6 +214,7 @@ export class Connection implements Session, Ticking {
 
   /** The client has said all it will say; its replies are still owed. But nobody waits on behalf of one that has gone. */
   endInput(): void {
+    if (this.isGathered) this.server.gather.runOf(this)
     this.hasInputEnded = true
     if (this.unblocker !== null) this.close()
     if (this.blocked === 0 && !this.hasInput) this.closeWhenSaid()
@@ -668,6 +682,10 @@ export class Connection implements Session, Ticking {
     this.step = null
     this.parked = null
     this.server.left(this)
+  }
+
+  stopReading(): void {
+    this.socket.pause()
   }
 
   private readOn(): void {

@@ -26,6 +26,7 @@ import { BufferPool } from './buffer-pool.ts'
 import { Connection, type Peer } from './connection.ts'
 import { Dispatch } from './dispatch.ts'
 import { gatherFacts } from './facts.ts'
+import { Gather } from './gather.ts'
 import { LatencyMonitor } from './latency.ts'
 import { memoryFacts, purgeMemory, startupBytes } from './memory.ts'
 import { Monitor } from './monitor.ts'
@@ -100,6 +101,7 @@ export class Server implements ServerPort {
   readonly stalled: Set<Connection>
   engine!: Engine
   tick!: Tick
+  gather!: Gather
   dispatch!: Dispatch
   outputLimit: OutputLimit
   hllSparseMaxBytes: number
@@ -188,7 +190,8 @@ export class Server implements ServerPort {
   serve(engine: Engine): void {
     const { clock, latency, logger, slowlog, statistics, table } = this
     this.engine = engine
-    this.tick = new Tick(clock, engine)
+    this.gather = new Gather(engine, this.upcoming)
+    this.tick = new Tick(clock, engine, this.gather)
     this.watching = new Watch(engine, this.databases, this.interest)
     this.pubsub = new PubSub(engine)
     this.notifications = new Notifications(engine, this.databases, this.pubsub)

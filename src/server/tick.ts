@@ -1,6 +1,7 @@
 // The tick: what follows the commands of one turn of the event loop.
 //
-//   sockets are readable -> commands run, replies pile up -> tick: the store writes, then replies leave -> next turn
+//   sockets are readable -> commands run, replies pile up -> tick: what was put aside runs (gather.ts), the store writes, then replies
+//   leave -> next turn
 //
 // This is Redis's beforeSleep: flush the log, *then* send. All writes of all connections in one turn share one write to disk, and all
 // replies of a connection leave in one write. Connections ask for their part: `dirty` to send, `again` to go on with
@@ -11,6 +12,7 @@
 
 import type { Clock } from '../base/clock.ts'
 import { type Engine, GATE_LOADING } from '../engine/engine.ts'
+import type { Gather } from './gather.ts'
 
 const TURN_MS = 2
 
@@ -28,6 +30,7 @@ export interface Ticking {
 export class Tick {
   private readonly clock: Clock
   private readonly engine: Engine
+  private readonly gather: Gather
   private dirtyOnes: Ticking[]
   private queue: Ticking[]
   private spareDirty: Ticking[]
@@ -37,9 +40,10 @@ export class Tick {
   private deadlineMs: number
   private last: (() => void) | null
 
-  constructor(clock: Clock, engine: Engine) {
+  constructor(clock: Clock, engine: Engine, gather: Gather) {
     this.clock = clock
     this.engine = engine
+    this.gather = gather
     this.dirtyOnes = []
     this.queue = []
     this.spareDirty = []
@@ -95,6 +99,7 @@ export class Tick {
   }
 
   private readonly run = (): void => {
+    this.gather.run()
     if ((this.engine.gate & GATE_LOADING) === 0) this.engine.flush() // while it loads there is nothing to write to yet
     if (this.last !== null) this.runLast(this.last)
     const dirty = this.dirtyOnes
