@@ -12,23 +12,36 @@ export const readmePath = fileURLToPath(new URL('../../README.md', import.meta.u
 const BEGIN = '<!-- commands: made by test/readme/commands-table.ts -->\n'
 const END = '<!-- end of commands -->'
 
-/** Markdown: the commands of each group, then what is not as in Redis. */
+/** Markdown: each group's commands in a line, behind it a table; then the names of those that are not quite as in Redis. */
 export function commandsMarkdown(): string {
   const commands = [...commandTable.byName.values()]
-  const lines = ['| group | commands |', '|---|---|']
+  const lines: string[] = []
   for (const group of new Set(commands.map((command) => command.group))) {
-    const names = commands.filter((command) => command.group === group).map(nameWithSubcommands)
-    lines.push(`| ${group} | ${names.join(' · ')} |`)
+    const members = commands.filter((command) => command.group === group)
+    lines.push(
+      `<details><summary><b>${group}</b>: ${members.map(nameWithSubcommands).join(' · ')}</summary>`,
+      '',
+      '| command | since | complexity | not as in Redis |',
+      '|---|---|---|---|',
+      ...members.flatMap((command) => [command, ...subcommands(command)]).map(row),
+      '',
+      '</details>',
+      '',
+    )
   }
-  lines.push('', '| command | not as in Redis |', '|---|---|')
-  const different = new Map<string, string[]>()
-  for (const command of commands.flatMap((each) => [each, ...subcommands(each)])) {
-    if (command.difference === undefined) continue
-    different.set(command.difference, [...(different.get(command.difference) ?? []), command.name.replace('|', ' ')])
-  }
-  for (const [difference, names] of different) lines.push(`| ${names.join(', ')} | ${difference} |`)
+  const different = commands
+    .flatMap((each) => [each, ...subcommands(each)])
+    .filter(({ difference }) => difference !== undefined)
+  lines.push(`Not quite as in Redis, the tables say how: ${different.map(shown).join(', ')}.`)
   return `${lines.join('\n')}\n`
 }
+
+function row(command: Command): string {
+  const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;').replaceAll('\n', ' ')
+  return `| ${shown(command)} | ${command.since} | ${cell(command.complexity)} | ${cell(command.difference ?? '')} |`
+}
+
+const shown = (command: Command): string => command.name.replace('|', ' ')
 
 /** What stands between the marks. */
 export function commandsIn(readme: string): string {

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { commandTable } from '../../src/commands/table.ts'
 import { directives } from '../../src/config/directives.ts'
 import { renderInfo } from '../../src/observability/info.ts'
+import { clients } from '../clients/matrix.ts'
 import { commandsIn, commandsMarkdown, readmePath } from './commands-table.ts'
 
 const root = dirname(readmePath)
@@ -14,6 +15,21 @@ const scripts = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).scr
 
 test('the list of commands is the command table (npx tsx test/readme/commands-table.ts writes it)', () => {
   expect(commandsIn(readme)).toBe(commandsMarkdown())
+})
+
+test('every command says since when it is there and what it costs', () => {
+  const rows = commandsMarkdown()
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && !line.startsWith('| command '))
+  expect(rows.length).toBeGreaterThan(200)
+  expect(
+    rows.filter((row) => !/^\| [A-Z][A-Z0-9_ -]+ \| \d+\.\d+\.\d+ \| \S[^|]* \| /.test(row.replaceAll('\\|', '/'))),
+  ).toEqual([])
+})
+
+test('the clients that are tried are named', () => {
+  const section = /## Clients\n([\s\S]*?)\n## /.exec(readme)?.[1] ?? ''
+  expect(clients.filter(({ name }) => !section.includes(name.split(',')[0]!)).map(({ name }) => name)).toEqual([])
 })
 
 describe.each([
