@@ -129,12 +129,16 @@ export const watchingEffects: Effects = {
     const client = await world.connect(server)
     await client.call('HELLO', '3')
     await client.call('CLIENT', 'TRACKING', 'ON')
-    for (let i = 0; i < 20; i++) client.connection.send(`*2\r\n$3\r\nGET\r\n$3\r\nk${10 + i}\r\n`)
     const watcher = await world.connect(server)
     const tracked = async (): Promise<number> => Number(await watcher.info('tracking_total_keys'))
+    const read = (count: number): void => {
+      for (let i = 0; i < count; i++) client.connection.send(`*2\r\n$3\r\nGET\r\n$3\r\nk${10 + i}\r\n`)
+    }
+    read(20)
     await watcher.until(async () => (await tracked()) === 2)
-    await watcher.set('tracking-table-max-keys', '1')
-    await watcher.until(async () => (await tracked()) === 1)
+    await watcher.set('tracking-table-max-keys', '5')
+    read(20)
+    await watcher.until(async () => (await tracked()) === 5)
   },
 
   async 'latency-monitor-threshold'(world) {
