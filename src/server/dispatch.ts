@@ -7,9 +7,9 @@
 // tenth of its time. But a command can be slow by its own work only if that work does not follow from its arguments, or if there are
 // many of these: such calls are always timed, and so is the first of each packet (`beginBatch`), hence every command of a client that
 // waits for replies. What is left are quick commands inside a pipeline. One of them is slow only when something else is: a
-// collection of garbage, the disk under a cheap read. The clock is read once after the packet, and when the rest of it took
+// collection of garbage, the disk under a cheap read. The clock is read once more after the packet, and when those that were not timed took
 // longer than anybody wants to know of, that is a `stall` for LATENCY, and for a second everything is timed. All of this is one
-// comparison for a call that is not timed, since `untimedArguments` is 0 whenever the next call has to be.
+// comparison for a call that is not timed, since `untimedArguments` is -1 whenever the next call has to be.
 //
 // An exception in a handler is our bug: it is logged with its stack, the client gets one internal error, and life goes on.
 
@@ -219,8 +219,11 @@ export class Dispatch {
 
   private time(connection: Connection, row: Row, args: Args): void {
     const isSample = row.untimed !== 0 && args.count <= this.untimedArguments
+    const isFirst = this.untimedArguments < 0
     this.untimedArguments = this.usualArguments
     const startedMs = this.clock.monotonic()
+    if (!isFirst) this.lookBack(startedMs)
+    this.lookedAtMs = startedMs
     row.command.run(connection, args)
     this.lookedAtMs = this.clock.monotonic()
     const ms = this.lookedAtMs - startedMs
@@ -269,12 +272,18 @@ export class Dispatch {
     this.untimedArguments = this.usualArguments
     if (this.statistics.commands - this.commandsAtBatch < 2) return
     const now = this.clock.monotonic()
+    this.lookBack(now)
+    if (this.vigilantUntilMs > 0 && now > this.vigilantUntilMs) this.observe()
+  }
+
+  /** Commands that were not timed have run since the clock was read last: together, have they been slow? */
+  private lookBack(now: number): void {
     const ms = now - this.lookedAtMs
-    if (ms >= this.slowMs && this.usualArguments >= 0) {
-      this.latency.note('stall', ms, this.clock.now())
-      this.vigilantUntilMs = now + VIGILANCE_MS
-      this.usualArguments = -1
-    } else if (this.usualArguments < 0 && this.vigilantUntilMs > 0 && now > this.vigilantUntilMs) this.observe()
+    if (ms < this.slowMs || this.usualArguments < 0) return
+    this.latency.note('stall', ms, this.clock.now())
+    this.vigilantUntilMs = now + VIGILANCE_MS
+    this.usualArguments = -1
+    this.untimedArguments = -1
   }
 
   /** slowlog-log-slower-than, latency-monitor-threshold or latency-tracking have changed, or who monitors. */
