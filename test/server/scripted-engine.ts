@@ -28,6 +28,7 @@ export class ScriptedEngine {
   gate = 0
   gateMessage = 'MISCONF scripted'
   watching = false
+  readsCount = true
   batchBytes = 0
   /** True: flush releases what was appended, as appendfsync everysec does on a good disk. */
   releasesAtFlush = true
@@ -120,6 +121,8 @@ export class ScriptedEngine {
   idleSeconds(): number {
     return 0
   }
+
+  setIdle(): void {}
 
   valueOf(entry: number, into: Slice): boolean {
     const item = this.items[entry]!
