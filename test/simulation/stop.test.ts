@@ -1,0 +1,81 @@
+// A clean stop of which each file call fails in turn, while a merge moves or copies: whatever it says, nothing acknowledged is lost, the
+// files are closed, and a stop that reports success has made everything durable.
+
+import { expect, test } from 'vitest'
+import { sliceOf } from '../../src/base/slice.ts'
+import type { EngineSettings } from '../../src/engine/engine.ts'
+import { SimulatedDisk } from './disk.ts'
+import type { FaultKind } from './faults.ts'
+import { difference, type State, sameState } from './model.ts'
+import { Scheduler } from './scheduler.ts'
+import { World } from './world.ts'
+
+const SETTINGS: EngineSettings = {
+  appendfsync: 'everysec',
+  segmentSizeBytes: 600,
+  segmentAgeSeconds: 0,
+  valueCacheBytes: 0,
+  mergeEnabled: false,
+  mergeIntervalMs: 1000,
+  mergeWindow: 'always',
+  mergeRateBytesPerSecond: 0,
+  mergeTriggerFragmentation: 60,
+  mergeTriggerDeadBytes: 100_000,
+  mergeThresholdFragmentation: 40,
+  mergeThresholdDeadBytes: 100_000,
+  mergeThresholdSmallFile: 0,
+}
+const DATABASES = 2
+const STRIDE = process.env['CASKY_TEST_FULL'] === '1' ? 1 : 7
+
+function opened(disk: (scheduler: Scheduler) => SimulatedDisk, seed: number): World {
+  const scheduler = new Scheduler(seed)
+  const world = new World(scheduler, disk(scheduler), null)
+  const error = world.open(SETTINGS, DATABASES)
+  if (error !== null) throw error
+  return world
+}
+
+/** A store with some of everything, all of it released; with `merging`, a merge has got that far. */
+function filled(seed: number, merging: number): { world: World; state: State } {
+  const world = opened((scheduler) => new SimulatedDisk(scheduler), seed)
+  const engine = world.engine!
+  for (let round = 0; round < 4; round++) {
+    for (let i = 0; i < 6; i++) engine.put(i % 2, sliceOf(`k${i}`), sliceOf(`round ${round}`), 0)
+    engine.remove(engine.find(0, sliceOf(`k${2 * (round % 3)}`)))
+    if (round === 2) engine.flushDatabase(1)
+    engine.flush()
+    world.until(() => engine.released === engine.appended, 'never written')
+  }
+  const state = world.dump(DATABASES)
+  engine.merge.wait(() => {})
+  for (let steps = 0; steps < merging; steps++) world.step()
+  return { world, state }
+}
+
+const KINDS: readonly FaultKind[] = ['EIO', 'ENOSPC', 'EMFILE', 'short']
+
+test.each(KINDS)('each call of a stop fails in turn: %s', (kind) => {
+  let stops = 0
+  for (const merging of [0, 30, 60, 90]) {
+    for (let at = 1; ; at += STRIDE) {
+      const seed = at + merging
+      const { world, state } = filled(seed, merging)
+      const { disk } = world
+      disk.failAt(at, kind)
+      const error = world.finish((done) => world.engine!.close(done), `${kind} ${merging} ${at}: close never ended`)
+      world.until(() => disk.openFiles === 0, `${kind} ${merging} ${at}: ${disk.openFiles} files open after close`)
+      stops++
+      const { fired } = disk.faults
+      const forks = [(scheduler: Scheduler) => disk.processCrash(seed, scheduler)]
+      // A stop that went well, as it says, leaves nothing to the page cache.
+      if (error === null) forks.push((scheduler) => disk.crash(seed, scheduler))
+      for (const fork of forks) {
+        const found = opened(fork, seed).dump(DATABASES)
+        if (!sameState(state, found)) expect.fail(`${kind} ${merging} ${at} ${error}\n${difference(state, found)}`)
+      }
+      if (fired === 0) break
+    }
+  }
+  expect(stops).toBeGreaterThan(15)
+})
