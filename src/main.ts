@@ -86,9 +86,10 @@ async function start(config: Config): Promise<void> {
   followSettings(config, engine)
   followPort(config, listener, server, logger)
   const timeoutSeconds = (): number => config.get('shutdown-timeout')
-  config.onChange(['shutdown-timeout'], () => null) // asked for when it is needed
+  // These are asked for when they are needed.
+  config.onChange(['shutdown-timeout', 'shutdown-on-sigint', 'shutdown-on-sigterm'], () => null)
   shutdown = new Shutdown({ clock: systemClock, logger, listener, server, engine, timeoutSeconds, exit })
-  followSignals(shutdown)
+  followSignals(shutdown, config)
   dieAfterBugs(log, engine, exit)
 }
 
@@ -154,9 +155,9 @@ function openLog(config: Config): Log {
 }
 
 /** As pid 1 the kernel delivers only signals that somebody listens for. */
-function followSignals(shutdown: Shutdown): void {
-  process.on('SIGTERM', () => shutdown.signal('SIGTERM'))
-  process.on('SIGINT', () => shutdown.signal('SIGINT'))
+function followSignals(shutdown: Shutdown, config: Config): void {
+  process.on('SIGTERM', () => shutdown.signal('SIGTERM', config.get('shutdown-on-sigterm')))
+  process.on('SIGINT', () => shutdown.signal('SIGINT', config.get('shutdown-on-sigint')))
   process.on('SIGHUP', () => {})
   process.on('SIGPIPE', () => {})
   process.on('SIGUSR1', () => {}) // else Node opens its inspector

@@ -12,7 +12,7 @@
 
 import { MAX_SEGMENT_SIZE, MAX_VALUE_BYTES } from '../base/limits.ts'
 import { anyText, eventClasses, hours, type Kind, oneOf, path, type ValueOf, yesNo } from './kinds.ts'
-import { addresses, outputLimits, percentiles } from './lists.ts'
+import { addresses, outputLimits, percentiles, shutdownFlags } from './lists.ts'
 import { amount, bytes, clamped, INT_MAX, integer, LONG_MAX, long, octal, UINT_MAX } from './numbers.ts'
 
 export interface Row<T> {
@@ -55,6 +55,8 @@ export const directives = {
   // general
   'databases':          start(integer(1, 65536), '16', 'Databases that SELECT chooses from.'),
   'hz':                 live(clamped(1, 500), '10', 'How often a second background work (expiry, time-outs) looks around.'),
+  'shutdown-on-sigint':   live(shutdownFlags, 'default', 'Options of SHUTDOWN for the signal SIGINT: default, or some of save, nosave, now, force.'),
+  'shutdown-on-sigterm':  live(shutdownFlags, 'default', 'The same for SIGTERM.'),
   'shutdown-timeout':   live(integer(0, INT_MAX), '10', 'Seconds a shutdown may take before it is forced.'),
   'loglevel':           live(oneOf('debug', 'verbose', 'notice', 'warning', 'nothing'), 'notice', 'Least important level that is logged.'),
   'logfile':            start(path, '""', 'File the log is appended to; "": standard output.'),

@@ -8,7 +8,7 @@
 
 import { Refusal } from './grammar.ts'
 import { ARITY, anyText, type Kind, oneOf, only, textLike, yesNo } from './kinds.ts'
-import { flags, numbers, savePoints } from './lists.ts'
+import { numbers, savePoints } from './lists.ts'
 import { amount, bytesOrPercent, INT_MAX, INT_MIN, integer, LONG_MAX, long, UINT_MAX, ULONG_MAX } from './numbers.ts'
 
 export interface InertRow {
@@ -76,10 +76,6 @@ const oomScore: Kind<string> = {
     return said === 'relative' ? 'yes' : said // two names of one value
   },
 }
-
-const shutdownFlags = flags(['default', 'save', 'nosave', 'now', 'force'], (given) =>
-  given.has('save') && given.has('nosave') ? "shutdown options SAVE and NOSAVE can't be used simultaneously" : null,
-)
 
 const hostname: Kind<string> = {
   ...anyText,
@@ -226,8 +222,6 @@ export const inertGroups: readonly InertGroup[] = [
         numbers(3, -2000, 2000, 'Invalid oom-score-adj-values, elements must be between -2000 and 2000.'),
         '0 200 800',
       ),
-      'shutdown-on-sigint': row(shutdownFlags, 'default'),
-      'shutdown-on-sigterm': row(shutdownFlags, 'default'),
       'ignore-warnings': row(anyText, '""'),
       'locale-collate': row(anyText, '""'),
     },

@@ -23,10 +23,7 @@ export function words(max: number, tooMany: string): Kind<string[]> {
 export const addresses: Kind<string[]> = words(16, 'Too many bind addresses specified.')
 
 /** Some of these names at once, answered in their order. The first stands for none. `obstacle` tells what may not go together. */
-export function flags(
-  names: readonly string[],
-  obstacle: (given: ReadonlySet<string>) => string | null,
-): Kind<string[]> {
+function flags(names: readonly string[], obstacle: (given: ReadonlySet<string>) => string | null): Kind<string[]> {
   return {
     arity: 'many',
     range: `some of ${names.join(', ')}`,
@@ -40,6 +37,11 @@ export function flags(
     lines: (value) => [value.length === 0 ? names[0]! : value.join(' ')],
   }
 }
+
+/** What a signal that ends the server may say, as SHUTDOWN does. */
+export const shutdownFlags: Kind<string[]> = flags(['default', 'save', 'nosave', 'now', 'force'], (given) =>
+  given.has('save') && given.has('nosave') ? "shutdown options SAVE and NOSAVE can't be used simultaneously" : null,
+)
 
 /** Exactly so many whole numbers. */
 export function numbers(count: number, min: number, max: number, why: string): Kind<number[]> {

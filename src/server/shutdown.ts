@@ -39,8 +39,8 @@ export class Shutdown {
     this.isQuick = false
   }
 
-  /** SIGTERM or SIGINT. */
-  signal(name: string): void {
+  /** SIGTERM or SIGINT, with what shutdown-on-sigterm or shutdown-on-sigint says of it. */
+  signal(name: string, flags: readonly string[] = []): void {
     const { logger, exit } = this.parts
     if (this.hasBegun) {
       logger.warning('You insist... exiting now.')
@@ -48,7 +48,7 @@ export class Shutdown {
       return
     }
     logger.warning(`Received ${name} scheduling shutdown...`)
-    this.begin()
+    this.begin({ nosave: flags.includes('nosave'), now: flags.includes('now') })
   }
 
   /** Also SHUTDOWN: `nosave` leaves out what only makes the next start faster, `now` does not wait for clients that read slowly. */

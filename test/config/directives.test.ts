@@ -97,6 +97,8 @@ const cases: Record<Name, { good: [string, string][]; bad: string[] }> = {
     ],
     bad: ['-1', '2147483648'],
   },
+  'shutdown-on-sigint': { good: [['now nosave', 'nosave now']], bad: ['never', '"save  now"', 'save nosave'] },
+  'shutdown-on-sigterm': { good: [['"save force"', 'save force']], bad: [''] },
   'shutdown-timeout': {
     good: [
       ['0', '0'],

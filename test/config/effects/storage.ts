@@ -16,6 +16,9 @@ export const storageEffects: Effects = {
     expect(await client.call('CONFIG', 'SET', 'dir', '/tmp')).toMatch(/can't set protected config$/)
   },
 
+  'shutdown-on-sigterm': (world) => endsWithout(world, 'shutdown-on-sigterm', 'SIGTERM'),
+  'shutdown-on-sigint': (world) => endsWithout(world, 'shutdown-on-sigint', 'SIGINT'),
+
   async appendfsync(world) {
     const client = await world.connect(await world.start(['--appendfsync', 'always']))
     const syncs = async (): Promise<number> => Number(await client.info('casky_syncs'))
@@ -210,6 +213,28 @@ const newest = (server: Server): number => Math.max(...dataFiles(server).map((na
 async function dead(client: Client): Promise<void> {
   await client.fill('a', 120)
   await client.fill('a', 60)
+}
+
+/** The image of the keys is written at the end, unless it is told not to be. */
+async function endsWithout(
+  world: World,
+  name: 'shutdown-on-sigint' | 'shutdown-on-sigterm',
+  signal: NodeJS.Signals,
+): Promise<void> {
+  const { dir } = await world.start([])
+  const ended = async (folder: string, args: readonly string[], value: string | null): Promise<boolean> => {
+    const store = join(dir, folder)
+    const server = await world.start(args, { dir: store })
+    const client = await world.connect(server)
+    await client.fill('a', 5)
+    if (value !== null) await client.set(name, value)
+    server.child.kill(signal)
+    expect((await server.child.exited).code).toBe(0)
+    return readdirSync(store).includes('keydir.image')
+  }
+  expect(await ended('a', [], null)).toBe(true)
+  expect(await ended('b', [`--${name}`, 'nosave'], null)).toBe(false)
+  expect(await ended('c', [`--${name}`, 'nosave'], 'default')).toBe(true)
 }
 
 async function verdictsTurn(
