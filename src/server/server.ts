@@ -258,7 +258,7 @@ export class Server implements ServerPort {
     this.tick.forget(connection)
     this.unwatch(connection)
     this.pubsub.unsubscribeAll(connection)
-    this.tracking.disable(connection)
+    this.tracking.leave(connection)
   }
 
   /** SHUTDOWN: no more commands, what was answered still leaves. */

@@ -81,7 +81,7 @@ export class TrackingTable implements TrackingPort {
     return this.prefixes.size
   }
 
-  /** Whether changes of keys concern anybody: also while only clients that are gone have read some. */
+  /** Whether changes of keys concern anybody: also who has switched it off and may switch it on again. */
   get isTracking(): boolean {
     return this.sessions.size > 0 || this.readers.size > 0
   }
@@ -110,6 +110,13 @@ export class TrackingTable implements TrackingPort {
       if (sessions.size === 0) this.prefixes.delete(name)
     }
     this.options.interest()
+  }
+
+  /** The client is gone. With the last that tracks, what others had read before they went is forgotten: changes cost nothing again. */
+  leave(session: Session): void {
+    this.disable(session)
+    if (this.sessions.size > 0 || this.readers.size === 0) return
+    this.forgetReaders()
   }
 
   // --- commands of tracking clients
@@ -168,6 +175,10 @@ export class TrackingTable implements TrackingPort {
   /** All keys of a database, or of all, have gone. */
   flushed(): void {
     for (const session of this.sessions) this.tellInTurn(session, ALL)
+    this.forgetReaders()
+  }
+
+  private forgetReaders(): void {
     this.readers.clear()
     this.readerCount = 0
     this.options.interest()
