@@ -57,6 +57,8 @@ const PAUSE_BYTES = 1024 * 1024
  * be told of it (BCAST). From here on it is closed. (Redis: never.) Subscribers have a limit, unless somebody has taken it away.
  */
 const MAX_UNASKED_BYTES = 64 * 1024 * 1024
+/** What a client may send while it waits (WAIT) before it is no longer read. */
+const READ_WHILE_WAITING_BYTES = 16 * 1024
 /** Values being read for one client at a time. */
 const MAX_HOLES = 1024
 
@@ -207,6 +209,8 @@ export class Connection implements Session, Ticking, Gathering {
     this.decoder.keep()
     // A full buffer means that more is waiting, and reading on now would take this turn's time from the others.
     if (this.blocked === 0 && !this.hasInput && end - start < bytes.length) return true
+    // Who waits for time to pass may go away meanwhile, and only reading on tells.
+    if (this.unblocker !== null && this.decoder.heldBytes < READ_WHILE_WAITING_BYTES) return true
     this.isReadingStopped = true
     if (this.blocked === 0) this.server.tick.again(this)
     return false

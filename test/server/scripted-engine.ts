@@ -131,6 +131,10 @@ export class ScriptedEngine {
     return true
   }
 
+  keepValueOf(entry: number, into: Slice): boolean {
+    return this.valueOf(entry, into)
+  }
+
   load(entry: number, done: (error: Error | null, value: Slice | null) => void): void {
     const { value } = this.items[entry]!
     this.loads.push(() => done(null, new Slice(value)))

@@ -16,6 +16,8 @@ interface Stage {
   /** What is due within that time. */
   pass(ms: number): void
   closeEngine: ((error: Error | null) => void) | null
+  isQuick: boolean
+  readonly server: { hasReplies: boolean }
 }
 
 /** A store that takes its time to close, and time that passes when the test says so. */
@@ -36,11 +38,12 @@ function stage(timeoutSeconds: number): Stage {
   const exits: number[] = []
   const engine = {
     gate: 0,
-    close: (done: (error: Error | null) => void) => {
+    close: (done: (error: Error | null) => void, isQuick: boolean) => {
       it.closeEngine = done
+      it.isQuick = isQuick
     },
   } as unknown as Engine
-  const server = { hasReplies: false, closeAllWhenSaid() {}, closeAll() {} } as unknown as Server
+  const server = { hasReplies: false, closeAllWhenSaid() {}, closeAll() {} }
   const parts: ShutdownParts = {
     clock,
     logger: {
@@ -49,7 +52,7 @@ function stage(timeoutSeconds: number): Stage {
       notice: (message) => void log.push(message),
     },
     listener: { close() {} } as unknown as Listener,
-    server,
+    server: server as unknown as Server,
     engine,
     timeoutSeconds: () => timeoutSeconds,
     exit: (code) => void exits.push(code),
@@ -59,6 +62,8 @@ function stage(timeoutSeconds: number): Stage {
     log,
     exits,
     closeEngine: null,
+    isQuick: false,
+    server,
     pass(ms) {
       const end = nowMs + ms
       for (;;) {
@@ -91,4 +96,30 @@ test('shutdown-timeout 0: it waits for as long as it takes', () => {
   expect(it.exits).toEqual([])
   it.closeEngine!(null)
   expect(it.exits).toEqual([0])
+})
+
+test('SHUTDOWN waits a second for clients that read slowly, with NOW it does not', () => {
+  for (const [now, waits] of [
+    [false, true],
+    [true, false],
+  ] as const) {
+    const it = stage(10)
+    it.server.hasReplies = true
+    it.shutdown.begin({ nosave: false, now })
+    it.pass(500)
+    expect(it.closeEngine === null).toBe(waits)
+    it.pass(1000)
+    expect(it.closeEngine).not.toBe(null)
+  }
+})
+
+test('SHUTDOWN NOSAVE closes the store without what only makes the next start faster; signals do not', () => {
+  const quick = stage(10)
+  quick.shutdown.begin({ nosave: true, now: false })
+  quick.pass(100)
+  expect(quick.isQuick).toBe(true)
+  const whole = stage(10)
+  whole.shutdown.signal('SIGTERM')
+  whole.pass(100)
+  expect(whole.isQuick).toBe(false)
 })
