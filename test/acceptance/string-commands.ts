@@ -214,7 +214,8 @@ export function plain(random: Random): Line {
   const name = key(random)
   const time = (): string =>
     random.pick([
-      '100',
+      '1000000', // also as milliseconds longer than a run
+
       '33177117420',
       '0',
       '-1',
