@@ -6,7 +6,7 @@ import { sliceOf } from '../../src/base/slice.ts'
 import type { EngineSettings } from '../../src/engine/engine.ts'
 import { SimulatedDisk } from './disk.ts'
 import type { FaultKind } from './faults.ts'
-import { difference, type State, sameState } from './model.ts'
+import { difference, type State, sameState, withKey } from './model.ts'
 import { Scheduler } from './scheduler.ts'
 import { World } from './world.ts'
 
@@ -36,8 +36,8 @@ function opened(disk: (scheduler: Scheduler) => SimulatedDisk, seed: number): Wo
   return world
 }
 
-/** A store with some of everything, all of it released; with `merging`, a merge has got that far. */
-function filled(seed: number, merging: number): { world: World; state: State } {
+/** A store with some of everything, all of it released; a merge has made `merging` steps. `early`: without the last write. */
+function filled(seed: number, merging: number): { world: World; state: State; early: State } {
   const world = opened((scheduler) => new SimulatedDisk(scheduler), seed)
   const engine = world.engine!
   for (let round = 0; round < 4; round++) {
@@ -47,10 +47,14 @@ function filled(seed: number, merging: number): { world: World; state: State } {
     engine.flush()
     world.until(() => engine.released === engine.appended, 'never written')
   }
-  const state = world.dump(DATABASES)
+  const early = world.dump(DATABASES)
   engine.merge.wait(() => {})
   for (let steps = 0; steps < merging; steps++) world.step()
-  return { world, state }
+  // Nobody but the stop makes this durable.
+  engine.put(0, sliceOf('late'), sliceOf('v'), 0)
+  engine.flush()
+  world.until(() => engine.released === engine.appended, 'never written')
+  return { world, early, state: withKey(early, 0, 'late', { value: 'v', expiry: 0 }) }
 }
 
 const KINDS: readonly FaultKind[] = ['EIO', 'ENOSPC', 'EMFILE', 'short']
@@ -60,7 +64,7 @@ test.each(KINDS)('each call of a stop fails in turn: %s', (kind) => {
   for (const merging of [0, 30, 60, 90]) {
     for (let at = 1; ; at += STRIDE) {
       const seed = at + merging
-      const { world, state } = filled(seed, merging)
+      const { world, state, early } = filled(seed, merging)
       const { disk } = world
       disk.failAt(at, kind)
       const error = world.finish((done) => world.engine!.close(done), `${kind} ${merging} ${at}: close never ended`)
@@ -72,6 +76,8 @@ test.each(KINDS)('each call of a stop fails in turn: %s', (kind) => {
       if (error === null) forks.push((scheduler) => disk.crash(seed, scheduler))
       for (const fork of forks) {
         const found = opened(fork, seed).dump(DATABASES)
+        // After a failed sync even the page cache may forget what was not durable.
+        if (disk.doomed && sameState(early, found)) continue
         if (!sameState(state, found)) expect.fail(`${kind} ${merging} ${at} ${error}\n${difference(state, found)}`)
       }
       if (fired === 0) break
