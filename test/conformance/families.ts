@@ -2,6 +2,7 @@
 
 import { arity } from './families/arity.ts'
 import { bitmaps } from './families/bitmaps.ts'
+import { configuration } from './families/configuration.ts'
 import { authentication, authenticationLimits, connections } from './families/connections.ts'
 import { databases } from './families/databases.ts'
 import { dump } from './families/dump.ts'
@@ -41,6 +42,7 @@ export const families: readonly Family[] = [
   ownNotifications,
   tracking,
   server,
+  configuration,
   introspection,
   arity,
   authentication,
