@@ -1,0 +1,119 @@
+// CLIENT PAUSE: who waits, who does not, and that nobody waits for ever.
+
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { type Clock, systemClock, type Timer } from '../../src/base/clock.ts'
+import type { RawConnection } from '../harness/connection.ts'
+import { encodeRequest } from '../harness/resp.ts'
+import { startTestServer, type TestServer } from './test-server.ts'
+
+/** Wall clock of the test's own; timers longer than a second fire when it is turned. */
+let nowMs = 0
+let timers: { at: number; run: () => void }[] = []
+const clock: Clock = {
+  ...systemClock,
+  now: () => nowMs,
+  after(ms, run): Timer {
+    if (ms < 1000) return systemClock.after(ms, run)
+    const timer = { at: nowMs + ms, run }
+    timers.push(timer)
+    return { cancel: () => void (timers = timers.filter((it) => it !== timer)) }
+  },
+}
+
+function pass(ms: number): void {
+  nowMs += ms
+  for (const timer of timers.filter(({ at }) => at <= nowMs)) {
+    timers = timers.filter((it) => it !== timer)
+    timer.run()
+  }
+}
+
+let test: TestServer
+let admin: RawConnection
+
+beforeEach(async () => {
+  nowMs = 1_700_000_000_000
+  timers = []
+  test = await startTestServer({ server: { clock } })
+  admin = await test.connect()
+})
+afterEach(() => test.stop())
+
+/** Until so many clients wait. */
+async function waiting(count: number): Promise<void> {
+  while (!String(await admin.call('INFO', 'clients')).includes(`blocked_clients:${count}\r\n`)) await admin.call('PING')
+}
+
+it('a write waits until the pause ends, a read does not', async () => {
+  const client = await test.connect()
+  await admin.call('CLIENT', 'PAUSE', 5000, 'WRITE')
+  expect(await client.call('GET', 'k')).toBeNull()
+  client.send(encodeRequest(['SET', 'k', 'v']))
+  client.send(encodeRequest(['GET', 'k'])) // comes after the write, so it waits with it
+  await waiting(1)
+  pass(4999)
+  await waiting(1)
+  pass(1)
+  expect((await client.reply()).value).toBe('OK')
+  expect(String((await client.reply()).value)).toBe('v')
+  await waiting(0)
+})
+
+it('a second pause makes it longer, and does not make it shorter', async () => {
+  const client = await test.connect()
+  await admin.call('CLIENT', 'PAUSE', 5000, 'WRITE')
+  await admin.call('CLIENT', 'PAUSE', 8000, 'WRITE')
+  await admin.call('CLIENT', 'PAUSE', 2000, 'WRITE')
+  client.send(encodeRequest(['DEL', 'k']))
+  await waiting(1)
+  pass(7999)
+  await waiting(1)
+  pass(1)
+  expect((await client.reply()).value).toBe(0)
+})
+
+it('longer than a timer can be', async () => {
+  const client = await test.connect()
+  const days = 40 * 86_400_000
+  await admin.call('CLIENT', 'PAUSE', days, 'WRITE')
+  client.send(encodeRequest(['DEL', 'k']))
+  await waiting(1)
+  pass(2 ** 31)
+  await waiting(1)
+  pass(days)
+  expect((await client.reply()).value).toBe(0)
+})
+
+it('holds for clients that come later, and for all commands when asked', async () => {
+  await admin.call('CLIENT', 'PAUSE', 5000)
+  const client = await test.connect()
+  client.send(encodeRequest(['PING']))
+  admin.send(encodeRequest(['PING']))
+  while ([...test.server.clients()].filter((it) => it.isWaiting).length < 2) await new Promise(setImmediate)
+  pass(5000)
+  expect((await client.reply()).value).toBe('PONG')
+  expect((await admin.reply()).value).toBe('PONG')
+})
+
+it('who leaves while waiting is forgotten', async () => {
+  const client = await test.connect()
+  await admin.call('CLIENT', 'PAUSE', 5000, 'WRITE')
+  client.send(encodeRequest(['SET', 'k', 'v']))
+  await waiting(1)
+  const id = [...test.server.clients()].find((it) => it.isWaiting)!.id
+  expect(await admin.call('CLIENT', 'UNBLOCK', id)).toBe(0) // it waits for the pause, not for others
+  expect(await admin.call('CLIENT', 'KILL', 'ID', id)).toBe(1)
+  await waiting(0)
+  await admin.call('CLIENT', 'UNPAUSE')
+  expect(await admin.call('GET', 'k')).toBeNull()
+})
+
+it('INFO and CLIENT LIST tell who waits', async () => {
+  const client = await test.connect()
+  await admin.call('CLIENT', 'PAUSE', 5000, 'WRITE')
+  client.send(encodeRequest(['SET', 'k', Buffer.alloc(1000)]))
+  await waiting(1)
+  expect(String(await admin.call('CLIENT', 'LIST'))).toMatch(/ flags=b .* argv-mem=1004 .* cmd=set /)
+  await admin.call('CLIENT', 'UNPAUSE')
+  expect((await client.reply()).value).toBe('OK')
+})
