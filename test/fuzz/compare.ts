@@ -86,7 +86,8 @@ function queueAfter(step: Step, queue: string[][], replies: readonly Frame[]): s
   if (step.kind === 'closing') return []
   if (replies.at(-1)?.raw.equals(QUEUED)) return [...queue, [...step.words]]
   const name = nameOf(step.words)
-  const ends = name === 'EXEC' || name === 'DISCARD' || name === 'RESET' || step.kind === 'silent'
+  const ends =
+    name === 'EXEC' || name === 'DISCARD' || name === 'RESET' || step.kind === 'silent' || step.kind === 'expiring'
   return ends ? [] : queue
 }
 

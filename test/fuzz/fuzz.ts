@@ -92,14 +92,18 @@ async function storyOf(batch: Batch, finding: Finding, servers: Servers): Promis
   })
   const cut = (text: string): string => JSON.stringify(text.length > 600 ? `${text.slice(0, 600)}...` : text)
   return [
-    `seed ${batch.seed} (npx tsx test/fuzz/main.ts --seed ${batch.seed})${batch.events === '' ? '' : `, notify-keyspace-events ${batch.events}`}`,
+    `seed ${batch.seed} (npx tsx test/fuzz/main.ts --seed ${batch.seed})${batch.events === '' ? '' : `, notify-keyspace-events ${batch.events}`}${batch.keepsExpired ? ', DEBUG SET-ACTIVE-EXPIRE 0' : ''}`,
     ...steps.map((step) => `  ${written(step).replaceAll('\n', '\n  ')}`),
     `    redis-server ${cut(last.expected)}`,
     `    Casky        ${cut(last.got)}`,
   ].join('\n')
 }
 
-const startJudged = ({ kind = 'casky', args = [] }: FuzzOptions): Promise<Server> => startServer(kind, { args })
+/** Batches switch active expiry off. */
+const DEBUG = ['--enable-debug-command', 'yes']
+
+const startJudged = ({ kind = 'casky', args = [] }: FuzzOptions): Promise<Server> =>
+  startServer(kind, { args: [...DEBUG, ...args] })
 
 const relayed = async (server: Server, { relay }: FuzzOptions): Promise<number> =>
   relay === undefined ? server.port : relay(server.port)
@@ -120,7 +124,7 @@ class Servers {
   }
 
   static async start(options: FuzzOptions): Promise<Servers> {
-    const [casky, redis] = await Promise.all([startJudged(options), startServer('redis')])
+    const [casky, redis] = await Promise.all([startJudged(options), startServer('redis', { args: DEBUG })])
     return new Servers(casky, redis, await relayed(casky, options), options)
   }
 
@@ -138,12 +142,12 @@ class Servers {
   /** Plays the batch on both; the first difference in replies, or else in what the servers then hold. */
   async difference(batch: Batch): Promise<Finding | undefined> {
     const theirs = await play(batch, this.redis.port)
-    const theirState = await stateOf(this.redis.port)
+    const theirState = await stateOf(this.redis.port, !batch.keepsExpired)
     try {
       const ours = await play(batch, this.port)
       const finding = compare(batch.steps, theirs, ours)
       if (finding !== undefined) return finding
-      const state = stateDifference(theirState, await stateOf(this.port))
+      const state = stateDifference(theirState, await stateOf(this.port, !batch.keepsExpired))
       if (state.expected === state.got) return undefined
       return { at: batch.steps.length, command: '(state)', ...state }
     } catch (error) {

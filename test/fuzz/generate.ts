@@ -11,6 +11,13 @@ import { kinds } from './words.ts'
 const CORE = ['SET', 'GET', 'DEL', 'APPEND', 'INCRBY', 'MSET', 'EXPIRE', 'TTL', 'SELECT', 'COPY', 'EXISTS', 'SETRANGE']
 const TRANSACTION = ['MULTI', 'EXEC', 'DISCARD', 'WATCH', 'UNWATCH']
 
+/**
+ * Not in batches where expired keys stay until somebody comes across them: these tell who has come across which, and that is each
+ * server's own affair. For the same reason such a batch listens to no events
+ * and invalidations, and its state is compared without the counts.
+ */
+const SEES_EXPIRED: ReadonlySet<string> = new Set(['DBSIZE', 'MEMORY USAGE'])
+
 const shaped = new Map<string, Shape>(Object.entries(shapes).map(([name, text]) => [name, shape(text)]))
 const wild: Shape = (random) => Array.from({ length: random.below(5) }, () => kinds['any']!(random))
 
@@ -28,6 +35,14 @@ const subscriberShapes = [
   'SET key value',
   'SUBSCRIBE',
   'CLIENT GETNAME',
+].map(shape)
+
+const expiringShapes = [
+  'PEXPIRE key 1',
+  'SET key value PX 1',
+  'PSETEX key 1 value',
+  'GETEX key PX 1',
+  'RESTORE key 1 payload REPLACE',
 ].map(shape)
 
 const trackerShapes = [
@@ -76,12 +91,15 @@ export interface GenerateOptions {
 export function generate({ seed, commands, steps }: GenerateOptions): Batch {
   const random = randomFrom(seed)
   const known = new Set(commands)
-  const usual = commands.filter((name) => name !== 'QUIT' && !TRANSACTION.includes(name))
+  const keepsExpired = known.has('PEXPIRE') && random.chance(0.25)
+  const usual = commands.filter(
+    (name) => name !== 'QUIT' && !TRANSACTION.includes(name) && !(keepsExpired && SEES_EXPIRED.has(name)),
+  )
   const core = CORE.filter((name) => known.has(name))
   const favourites = Array.from({ length: random.between(4, 14) }, () => random.pick(usual))
   const subscribes = known.has('PUBLISH') && random.chance(0.2)
-  const tracks = known.has('CLIENT GETREDIR') && random.chance(0.12)
-  const events = subscribes && random.chance(0.5) ? 'KEAmn' : ''
+  const tracks = known.has('CLIENT GETREDIR') && !keepsExpired && random.chance(0.12)
+  const events = subscribes && !keepsExpired && random.chance(0.5) ? 'KEAmn' : ''
   const transactions = random.chance(0.5)
   const batch: Step[] = []
   if (random.chance(0.3))
@@ -95,11 +113,13 @@ export function generate({ seed, commands, steps }: GenerateOptions): Batch {
   }
   if (subscribes) batch.push({ on: 's', kind: 'command', words: ['PING'] })
   if (tracks) batch.push({ on: 't', kind: 'command', words: ['PING'] })
-  return { seed, steps: batch, events }
+  return { seed, steps: batch, events, keepsExpired }
 
   function step(name: ConnectionName): Step {
     if (random.chance(0.004)) return { on: name, kind: 'closing', words: [random.pick(CLOSING)] }
-    if (random.chance(0.006)) {
+    if (keepsExpired && random.chance(0.06))
+      return { on: name, kind: 'expiring', words: random.pick(expiringShapes)(random) }
+    if (!tracks && random.chance(0.006)) {
       const more = Array.from({ length: random.between(1, 4) }, () => line(random.pick(core)))
       return { on: name, kind: 'silent', words: [], more }
     }

@@ -18,10 +18,12 @@ const PIPELINE = 16
 export async function play(batch: Batch, port: number): Promise<Outcome[]> {
   const admin = await Wire.open(port)
   await ask(admin, 'CONFIG', 'SET', 'notify-keyspace-events', batch.events)
+  await ask(admin, 'DEBUG', 'SET-ACTIVE-EXPIRE', batch.keepsExpired ? '0' : '1')
   await ask(admin, 'FLUSHALL')
-  admin.close()
   const wires = new Map<ConnectionName, Wire>()
   const outcomes: Outcome[] = []
+  // What broadcasts to t in one message is what the server has read in one go: then nothing may be read in one go by chance.
+  const mostAtOnce = batch.steps.some((step) => step.on === 't') ? 1 : PIPELINE
   let tokens = 0
   try {
     for (const name of new Set(batch.steps.map((step) => step.on))) wires.set(name, await Wire.open(port))
@@ -29,7 +31,7 @@ export async function play(batch: Batch, port: number): Promise<Outcome[]> {
     const id = subscriber === undefined ? '0' : String((await ask(subscriber, 'CLIENT', 'ID')).value)
     let at = 0
     while (at < batch.steps.length) {
-      const turn = nextTurn(batch.steps, at)
+      const turn = nextTurn(batch.steps, at, mostAtOnce)
       at += turn.length
       const { on } = turn[0]!
       const wire = wires.get(on)!
@@ -46,21 +48,33 @@ export async function play(batch: Batch, port: number): Promise<Outcome[]> {
       } else {
         wire.send(Buffer.concat(turn.map((step) => bytesOf(step, id))))
         for (const step of turn) outcomes.push(await answer(wire, repliesOf(step)))
+        if (turn.at(-1)!.kind === 'expiring') await untilLater(admin)
       }
     }
     return outcomes
   } finally {
-    for (const wire of wires.values()) wire.close()
+    for (const wire of [admin, ...wires.values()]) wire.close()
   }
 }
 
+/** Asks for the time until it is three milliseconds later: so much for a millisecond to live. */
+async function untilLater(admin: Wire): Promise<void> {
+  const now = async (): Promise<number> => {
+    const [seconds, micros] = (await ask(admin, 'TIME')).value as Buffer[]
+    return Number(seconds) * 1000 + Number(micros) / 1000
+  }
+  const begun = await now()
+  while ((await now()) < begun + 3);
+}
+
 /** As many steps as can be sent without waiting. */
-function nextTurn(steps: readonly Step[], from: number): readonly Step[] {
+function nextTurn(steps: readonly Step[], from: number, most: number): readonly Step[] {
   const first = steps[from]!
   let to = from + 1
   const alone = (step: Step): boolean => step.kind === 'closing' || step.on === 's' || step.on === 't'
   if (!alone(first)) {
-    while (to < steps.length && to - from < PIPELINE && steps[to]!.on === first.on && !alone(steps[to]!)) to++
+    const more = (): boolean => to < steps.length && to - from < most && steps[to - 1]!.kind !== 'expiring'
+    while (more() && steps[to]!.on === first.on && !alone(steps[to]!)) to++
   }
   return steps.slice(from, to)
 }

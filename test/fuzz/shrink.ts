@@ -48,7 +48,7 @@ async function simplerSteps(steps: readonly Step[], fails: StillFails): Promise<
 
 /** One word less, a long word halved, an odd way of sending made a plain one. */
 function* simplerWays(step: Step): Generator<Step> {
-  if (step.kind === 'closing' || step.kind === 'silent') return
+  if (step.kind === 'closing' || step.kind === 'silent' || step.kind === 'expiring') return
   if (step.kind === 'inline') yield { ...step, kind: 'command' }
   if (step.on === 'b') yield { ...step, on: 'a' }
   for (let i = step.words.length - 1; i > 0; i--) yield { ...step, words: step.words.toSpliced(i, 1) }

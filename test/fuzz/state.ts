@@ -15,8 +15,8 @@ export interface Item {
   readonly leftMs: number
 }
 
-/** Everything a server holds, sorted. */
-export async function stateOf(port: number): Promise<Item[]> {
+/** Everything a server holds, sorted; with the number of keys of each database, if wanted. */
+export async function stateOf(port: number, counts: boolean): Promise<Item[]> {
   const wire = await Wire.open(port)
   try {
     const items: Item[] = []
@@ -25,7 +25,7 @@ export async function stateOf(port: number): Promise<Item[]> {
       const size = (await ask(wire, 'DBSIZE')).value
       if (size === 0) continue
       const keys = ((await ask(wire, 'KEYS', '*')).value as Buffer[]).map((key) => key.toString('latin1')).sort()
-      items.push({ text: `${database}: ${show(size)} keys`, leftMs: -1 })
+      if (counts) items.push({ text: `${database}: ${show(size)} keys`, leftMs: -1 })
       const asked = keys.flatMap((key) => ['GET', 'TYPE', 'PTTL'].map((name) => encodeRequest([name, key])))
       wire.send(Buffer.concat(asked))
       for (const key of keys) {

@@ -13,8 +13,11 @@ export type ConnectionName = 'a' | 'b' | 's' | 't'
 
 export interface Step {
   readonly on: ConnectionName
-  /** inline: the words as a line of text. silent: `words`, `more`, between CLIENT REPLY OFF and ON. closing: the server hangs up. */
-  readonly kind: 'command' | 'inline' | 'silent' | 'closing'
+  /**
+   * inline: the words as a line of text. silent: `more` between CLIENT REPLY OFF and ON. closing: the server hangs up.
+   * expiring: the words give a key a millisecond to live, and nobody is asked anything until that is over.
+   */
+  readonly kind: 'command' | 'inline' | 'silent' | 'closing' | 'expiring'
   readonly words: readonly string[]
   /** silent: what is sent unanswered. */
   readonly more?: ReadonlyArray<readonly string[]>
@@ -25,22 +28,26 @@ export interface Batch {
   readonly steps: readonly Step[]
   /** notify-keyspace-events on both servers. */
   readonly events: string
+  /** Keys whose time is over stay until somebody comes across them: otherwise it is chance when the servers find them. */
+  readonly keepsExpired: boolean
 }
 
 /** In a word: the id that the server gave to connection s. */
 export const SUBSCRIBER_ID = '{id:s}'
 
+const DISCARD = ['DISCARD'] // in MULTI what follows would only be queued
 const OFF = ['CLIENT', 'REPLY', 'OFF']
 const ON = ['CLIENT', 'REPLY', 'ON']
 
 /** All commands of a step, in order. */
 export function linesOf(step: Step): ReadonlyArray<readonly string[]> {
+  if (step.kind === 'expiring') return [DISCARD, step.words]
   if (step.kind !== 'silent') return [step.words]
-  return [['DISCARD'], OFF, ...(step.more ?? []), ON] // DISCARD: in MULTI these would only be queued
+  return [DISCARD, OFF, ...(step.more ?? []), ON]
 }
 
 /** How many replies a step of a or b brings. */
-export const repliesOf = (step: Step): number => (step.kind === 'silent' ? 2 : 1)
+export const repliesOf = (step: Step): number => (step.kind === 'silent' || step.kind === 'expiring' ? 2 : 1)
 
 /** The bytes of a step, for a server that called connection s by this id. */
 export function bytesOf(step: Step, subscriberId: string): Buffer {
@@ -63,6 +70,8 @@ export function written(step: Step): string {
       return `[raw closed] ${on}${quoted(step.words[0]!)}`
     case 'inline':
       return `[raw 1] ${on}${quoted(`${step.words.map(quoted).join(' ')}\r\n`)}`
+    case 'expiring':
+      return `${on}DISCARD\n${on}${step.words.map(quoted).join(' ')}\n// a few milliseconds later:`
     case 'silent':
       return linesOf(step)
         .map((words, i, all) => `${i > 0 && i < all.length - 1 ? '[silent] ' : ''}${on}${words.map(quoted).join(' ')}`)

@@ -123,8 +123,10 @@ function value(random: Random): string {
       return 'e'.repeat(random.between(42, 47))
     case 6: // compressible, and around the shortest that is worth it
       return random.pick(['ab', 'x', 'abc\x00']).repeat(random.between(1, 300))
-    case 7:
-      return bytes(random, random.between(200, 2000))
+    case 7: // now and then more than a connection receives in one piece
+      return random.chance(0.05)
+        ? bytes(random, 97).repeat(random.between(600, 2000))
+        : bytes(random, random.between(200, 2000))
     case 8:
       return random.pick(['', 'hello', 'Hello World', 'ohmytext', 'mynewtext', 'ünï', 'HYLL', 'HYLL\x00\x00\x00\x00'])
     default:
