@@ -5,7 +5,7 @@
 // everything is served. The first word of the command line may be a name of the program, so that images and tools which start
 // `redis-server ...` start Casky.
 
-import { lstatSync, readFileSync, unlinkSync } from 'node:fs'
+import { lstatSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { systemClock } from './base/clock.ts'
 import type { Logger } from './base/logger.ts'
 import { CASKY_VERSION } from './base/version.ts'
@@ -41,7 +41,9 @@ if ('exit' in loaded) {
 async function start(config: Config): Promise<void> {
   const log = openLog(config)
   const { logger } = log
+  let removePidFile = (): void => {}
   const exit = (code: number): void => {
+    removePidFile()
     log.flush()
     process.exit(code)
   }
@@ -74,6 +76,8 @@ async function start(config: Config): Promise<void> {
     logger.warning(error.message)
     exit(1)
   }
+
+  removePidFile = writePidFile(config.get('pidfile'), logger)
 
   let engine: Engine
   try {
@@ -152,6 +156,18 @@ function openLog(config: Config): Log {
     process.stderr.write(`Can't open the log file: ${(error as Error).message}\n`)
     process.exit(1)
   }
+}
+
+/** For those who look after processes by such files. One that cannot be written is told, and is no reason not to serve. */
+function writePidFile(path: string, logger: Logger): () => void {
+  if (path === '') return () => {}
+  try {
+    writeFileSync(path, `${process.pid}\n`)
+  } catch (error) {
+    logger.warning(`Failed to write PID file: ${(error as Error).message}`)
+    return () => {}
+  }
+  return () => rmSync(path, { force: true })
 }
 
 /** As pid 1 the kernel delivers only signals that somebody listens for. */

@@ -60,6 +60,7 @@ export const directives = {
   'shutdown-timeout':   live(integer(0, INT_MAX), '10', 'Seconds a shutdown may take before it is forced.'),
   'loglevel':           live(oneOf('debug', 'verbose', 'notice', 'warning', 'nothing'), 'notice', 'Least important level that is logged.'),
   'logfile':            start(path, '""', 'File the log is appended to; "": standard output.'),
+  'pidfile':              start(path, '""', 'File that holds the process number while the server runs; "": none.'),
   'log-format':         start(oneOf('redis', 'json'), 'redis', 'Lines as redis-server writes them, or one JSON object a line.'),
 
   // storage

@@ -204,7 +204,6 @@ export const inertGroups: readonly InertGroup[] = [
         'no',
       ),
       supervised: fixed(supervisor, 'no'),
-      pidfile: fixed(anyText, '""'),
       'always-show-logo': fixed(yesNo, 'no'),
       'set-proc-title': fixed(yesNo, 'yes'),
       'proc-title-template': row(titleTemplate, '"{title} {listen-addr} {server-mode}"'),

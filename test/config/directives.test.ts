@@ -120,6 +120,7 @@ const cases: Record<Name, { good: [string, string][]; bad: string[] }> = {
     ],
     bad: ['', '"\\x00"'],
   },
+  pidfile: { good: [['/run/casky.pid', '/run/casky.pid']], bad: ['', '"\\x00"', 'a b'] },
   'log-format': {
     good: [
       ['json', 'json'],

@@ -188,6 +188,17 @@ export const networkEffects: Effects = {
     expect(server.child.output()).not.toContain('Ready')
   },
 
+  async pidfile(world) {
+    const path = join(await folder(world), 'casky.pid')
+    const server = await world.start(['--pidfile', path])
+    expect(readFileSync(path, 'latin1')).toBe(`${server.child.pid}\n`)
+    await server.halt()
+    expect(existsSync(path)).toBe(false)
+    const unwritable = await world.start(['--pidfile', '/proc/nowhere/casky.pid'])
+    const client = await world.connect(unwritable)
+    await client.until(async () => unwritable.child.output().includes('Failed to write PID file'))
+  },
+
   async 'log-format'(world) {
     const server = await world.start(['--log-format', 'json'])
     const client = await world.connect(server)
