@@ -177,7 +177,8 @@ export const pubsubCommands = [
     group: 'pubsub',
     complexity: 'O(N+M) for N subscribers of the channel and M patterns.',
     difference:
-      'A message waits until what was written before it is released, and is dropped when that fails. A client never gets a message in the middle of a reply of its own.',
+      'A message waits until what was written before it is released, and is dropped when that fails. ' +
+      'A client never gets a message in the middle of a reply of its own.',
   },
   {
     name: 'SPUBLISH',

@@ -23,7 +23,8 @@ export const trackingSubcommands = [
     group: 'connection',
     complexity: 'O(N) for N prefixes.',
     difference:
-      'Invalidations stand between replies only. Who leaves 64 MiB of them unread is closed, also without an output limit. Beyond tracking-table-max-keys the oldest key is given up.',
+      'Invalidations stand between replies only. Who leaves 64 MiB of them unread is closed, also without an output limit. ' +
+      'Beyond tracking-table-max-keys the oldest key is given up.',
   },
   {
     name: 'CLIENT|CACHING',
