@@ -54,7 +54,7 @@ export const directives = {
 
   // general
   'databases':          start(integer(1, 65536), '16', 'Databases that SELECT chooses from.'),
-  'hz':                 live(clamped(1, 500), '10', 'How often a second background work (expiry, time-outs) looks around.'),
+  'hz':                 live(clamped(1, 500), '10', 'How often a second the server looks for time-outs and takes figures.'),
   'shutdown-on-sigint':   live(shutdownFlags, 'default', 'Options of SHUTDOWN for the signal SIGINT: default, or some of save, nosave, now, force.'),
   'shutdown-on-sigterm':  live(shutdownFlags, 'default', 'The same for SIGTERM.'),
   'shutdown-timeout':   live(integer(0, INT_MAX), '10', 'Seconds a shutdown may take before it is forced.'),
