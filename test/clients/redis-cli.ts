@@ -47,6 +47,13 @@ export async function tryRedisCli(port: number): Promise<string> {
   await expect(['--memkeys'], /Sampled \d+ keys/)
   await expect(['--latency', '-i', '1', '--raw'], /^\d+ [\d.]+ [\d.]+ \d+/m)
   await expect(['INFO', 'server'], /redis_version:/)
+  await expect(['CONFIG', 'SET', 'requirepass', 'secret'], /^OK$/m)
+  await expect(['--no-auth-warning', '-a', 'secret', 'PING'], /^PONG$/m)
+  await expect(['--no-auth-warning', '--user', 'default', '--pass', 'secret', 'PING'], /^PONG$/m)
+  await expect(
+    ['-u', `redis://default:secret@127.0.0.1:${port}`, '--no-auth-warning', 'CONFIG', 'SET', 'requirepass', ''],
+    /^OK$/m,
+  )
 
   const failed = await cli(['-e', 'INCR', 'from-input'])
   if (failed.code === 0 || !/not an integer/.test(failed.stdout + failed.stderr))
@@ -63,7 +70,7 @@ export async function tryRedisCli(port: number): Promise<string> {
   return wrong.join('\n')
 }
 
-/** Modes that never end by themselves: --stat, MONITOR, SUBSCRIBE. Each is ended when it has said what is wanted. */
+/** Modes that never end by themselves: --stat, --latency-history, MONITOR, SUBSCRIBE. Each is ended when it has said what is wanted. */
 async function watching(port: number): Promise<string[]> {
   const wrong: string[] = []
   const client = await RawConnection.open({ port })
@@ -76,6 +83,8 @@ async function watching(port: number): Promise<string[]> {
     await child.exited
   }
   await until(['--stat', '-i', '0.01'], /^\d+ +\S+ +\d+.*\n\d+ +\S+ +\d+/m, () => client.call('PING'))
+  await until(['--latency-history', '-i', '1'], /^\d+ \d+ [\d.]+ \d+$/m, () => client.call('PING'))
+  await until(['--latency-dist', '-i', '1'], /\[48;5;\d+m/, () => client.call('PING'))
   await until(['MONITOR'], /"PING" "heard"/i, () => client.call('PING', 'heard'))
   await until(['SUBSCRIBE', 'news'], /message\nnews\nhello/, () => client.call('PUBLISH', 'news', 'hello'))
   await until(['PSUBSCRIBE', 'n*'], /pmessage\nn\*\nnews\nhello/, () => client.call('PUBLISH', 'news', 'hello'))

@@ -121,7 +121,9 @@ export function generate({ seed, commands, steps }: GenerateOptions): Batch {
       return { on: name, kind: 'expiring', words: random.pick(expiringShapes)(random) }
     if (!tracks && random.chance(0.006)) {
       const more = Array.from({ length: random.between(1, 4) }, () => line(random.pick(core)))
-      return { on: name, kind: 'silent', words: [], more }
+      return random.chance(0.5)
+        ? { on: name, kind: 'silent', words: ['OFF'], more }
+        : { on: name, kind: 'silent', words: ['SKIP'], more: more.slice(0, 1) }
     }
     const words = line(commandName())
     const inline = random.chance(0.03) && words.join('').length < 5000

@@ -14,12 +14,12 @@ export type ConnectionName = 'a' | 'b' | 's' | 't'
 export interface Step {
   readonly on: ConnectionName
   /**
-   * inline: the words as a line of text. silent: `more` between CLIENT REPLY OFF and ON. closing: the server hangs up.
+   * inline: the words as a line of text. silent: `more` between CLIENT REPLY OFF and ON, or one command behind SKIP. closing: the server hangs up.
    * expiring: the words give a key a millisecond to live, and nobody is asked anything until that is over.
    */
   readonly kind: 'command' | 'inline' | 'silent' | 'closing' | 'expiring'
   readonly words: readonly string[]
-  /** silent: what is sent unanswered. */
+  /** silent: what is sent unanswered; `words` is then OFF or SKIP. */
   readonly more?: ReadonlyArray<readonly string[]>
 }
 
@@ -37,17 +37,22 @@ export const SUBSCRIBER_ID = '{id:s}'
 
 const DISCARD = ['DISCARD'] // in MULTI what follows would only be queued
 const OFF = ['CLIENT', 'REPLY', 'OFF']
+const SKIP = ['CLIENT', 'REPLY', 'SKIP']
 const ON = ['CLIENT', 'REPLY', 'ON']
 
 /** All commands of a step, in order. */
 export function linesOf(step: Step): ReadonlyArray<readonly string[]> {
   if (step.kind === 'expiring') return [DISCARD, step.words]
   if (step.kind !== 'silent') return [step.words]
-  return [DISCARD, OFF, ...(step.more ?? []), ON]
+  const more = step.more ?? []
+  return step.words[0] === 'SKIP' ? [DISCARD, SKIP, ...more] : [DISCARD, OFF, ...more, ON]
 }
 
 /** How many replies a step of a or b brings. */
-export const repliesOf = (step: Step): number => (step.kind === 'silent' || step.kind === 'expiring' ? 2 : 1)
+export function repliesOf(step: Step): number {
+  if (step.kind === 'silent') return step.words[0] === 'SKIP' ? 1 : 2
+  return step.kind === 'expiring' ? 2 : 1
+}
 
 /** The bytes of a step, for a server that called connection s by this id. */
 export function bytesOf(step: Step, subscriberId: string): Buffer {
@@ -74,7 +79,10 @@ export function written(step: Step): string {
       return `${on}DISCARD\n${on}${step.words.map(quoted).join(' ')}\n// a few milliseconds later:`
     case 'silent':
       return linesOf(step)
-        .map((words, i, all) => `${i > 0 && i < all.length - 1 ? '[silent] ' : ''}${on}${words.map(quoted).join(' ')}`)
+        .map(
+          (words, i, all) =>
+            `${i > 0 && (i < all.length - 1 || step.words[0] === 'SKIP') ? '[silent] ' : ''}${on}${words.map(quoted).join(' ')}`,
+        )
         .join('\n')
   }
 }
