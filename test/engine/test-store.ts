@@ -104,12 +104,14 @@ export class TestStore {
   readonly failed: { first: number; message: string }[]
   readonly warnings: string[]
   readonly changes: string[]
+  /** Beside each of `changes`: CHANGED, CREATED, EXPIRED. */
+  readonly kinds: number[]
 
   private constructor(
     directory: string,
     clock: ManualClock,
     engine: Bitcask,
-    events: Pick<TestStore, 'failed' | 'warnings' | 'changes'>,
+    events: Pick<TestStore, 'failed' | 'warnings' | 'changes' | 'kinds'>,
   ) {
     this.directory = directory
     this.clock = clock
@@ -117,6 +119,7 @@ export class TestStore {
     this.failed = events.failed
     this.warnings = events.warnings
     this.changes = events.changes
+    this.kinds = events.kinds
   }
 
   static open(directory: string, options: TestOptions = {}): Promise<TestStore> {
@@ -126,6 +129,7 @@ export class TestStore {
       failed: [] as { first: number; message: string }[],
       warnings: [] as string[],
       changes: [] as string[],
+      kinds: [] as number[],
     }
     const logger: Logger = {
       debug() {},
@@ -156,7 +160,10 @@ export class TestStore {
           onReleased() {},
           onFailed: (first, message) => events.failed.push({ first, message }),
           onGate() {},
-          onChange: (database, key) => events.changes.push(`${database}:${key.key()}`),
+          onChange: (database, key, kind) => {
+            events.changes.push(`${database}:${key.key()}`)
+            events.kinds.push(kind)
+          },
         },
         (error, engine) => {
           if (error === null) resolve(new TestStore(directory, clock, engine as Bitcask, events))
