@@ -41,8 +41,8 @@ export interface EngineEvents {
   onGate(): void
   /** A key's value, expiry or existence changed: CHANGED, CREATED or EXPIRED. Called only while `watching` is true. Physical database. */
   onChange(database: number, key: Slice, change: number): void
-  /** A sync of the log, or a look for keys whose time has come, took that long. For LATENCY; whoever does not care leaves it out. */
-  onTook?(what: 'fsync' | 'expire-cycle', ms: number): void
+  /** A write or sync of the log, or a look for keys whose time has come, took that long. For LATENCY; whoever does not care leaves it out. */
+  onTook?(what: 'write' | 'fsync' | 'expire-cycle', ms: number): void
 }
 
 export interface Engine {

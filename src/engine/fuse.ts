@@ -41,17 +41,19 @@ export class Fuse {
     return this.startedAt >= this.blownUntil
   }
 
-  end(): void {
+  /** Returns how long the call took. */
+  end(): number {
     const now = this.clock.monotonic()
     const tookMs = now - this.startedAt
     this.spentMs += tookMs
-    if (tookMs <= SLOW_CALL_MS) return
+    if (tookMs <= SLOW_CALL_MS) return tookMs
     // Quiet for ten times the last rest: that one is forgotten.
     if (now > this.blownUntil + 10 * this.restMs) this.restMs = FIRST_REST_MS
     else this.restMs = Math.min(LONGEST_REST_MS, this.restMs * 2)
     if (tookMs >= VERY_SLOW_CALL_MS) this.restMs = Math.max(this.restMs, LONG_REST_MS)
     this.blownUntil = now + this.restMs
     this.blown++
+    return tookMs
   }
 
   /** A new tick: a new budget. */

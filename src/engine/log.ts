@@ -55,6 +55,8 @@ export interface LogEvents {
   /** The log went over to the next segment: another one is wanted, and `sealed` can be sealed. */
   onRotated(old: Segment): void
   onSynced(): void
+  /** What was appended has been written; it took so many milliseconds. */
+  onWritten(ms: number): void
   /** An append needs another block: about each megabyte, so that whoever asks pays nothing for a small record. */
   onBlock(): void
 }
@@ -80,6 +82,7 @@ export class Log {
   bytesWritten = 0
   syncs = 0
   lastSyncMs = 0
+  private writeBegan = 0 // of the write under way, monotonic ms
   /** A sync failed, or the manifest did: the log stays closed, whatever else happens. */
   final: Error | null = null
   /** File calls under way; repair and close wait for them (whenQuiet). */
@@ -308,6 +311,7 @@ export class Log {
       this.writeNow()
     } else {
       this.writing = true
+      this.writeBegan = this.clock.monotonic()
       this.writeLater([...this.tail.unwritten()], 0, this.appended, this.active, this.failures)
     }
   }
@@ -330,15 +334,20 @@ export class Log {
     } catch (thrown) {
       error = thrown as Error
     }
-    this.fuse.end()
-    if (error !== null) this.fail(error, 'write')
-    else this.afterWrite(this.appended, this.active, true)
+    const tookMs = this.fuse.end()
+    if (error !== null) {
+      this.fail(error, 'write')
+      return
+    }
+    this.events.onWritten(tookMs)
+    this.afterWrite(this.appended, this.active, true)
   }
 
   private writeLater(pieces: readonly Piece[], index: number, sequence: number, active: Segment, epoch: number): void {
     const piece = pieces[index]
     if (piece === undefined) {
       this.writing = false
+      this.events.onWritten(this.clock.monotonic() - this.writeBegan)
       this.afterWrite(sequence, active, false)
       // What came meanwhile has waited a whole write: it goes now, not at the next command's tick.
       this.flush()

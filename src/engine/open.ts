@@ -173,6 +173,7 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
         store.events.onTook?.('fsync', log.lastSyncMs)
         store.checkStall()
       },
+      onWritten: (ms) => store.events.onTook?.('write', ms),
       onBlock: () => store.stallInTurn(),
     },
   )

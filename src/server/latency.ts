@@ -5,7 +5,7 @@
 //
 //   command, fast-command    a command, measured as SLOWLOG measures it
 //   stall                    commands of one packet that took long together though each is quick (dispatch.ts says when)
-//   write, fsync             the log's writes and syncs: they hold up nobody, but replies wait for them
+//   write, fsync             the log's writes and syncs: replies may wait for them, hardly ever the process
 //   expire-cycle             a look for keys whose time has come
 
 import type { LatencyPort, LatencySample, LatencySeries } from '../commands/session.ts'
