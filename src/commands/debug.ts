@@ -105,7 +105,7 @@ function object(session: Session, args: Args): void {
   const idle = engine.idleSeconds(entry)
   const value = new Slice()
   withoutAccess(engine, () => engine.keepValueOf(entry, value))
-  const work = new Serialization(value)
+  const work = new Serialization(value, session.server.compressesPayloads)
   inSteps(
     session,
     () => work.step(),

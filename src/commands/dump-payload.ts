@@ -78,7 +78,7 @@ const FOREIGN_TYPES: Readonly<Record<number, string>> = {
   21: 'stream',
 }
 
-/** Makes a payload of a string. The value must not change until it is done. */
+/** Makes a payload of a string. The value must not change until it is done. `compresses` is rdbcompression. */
 export class Serialization {
   private readonly value: Slice
   private readonly crc = new Crc64()
@@ -86,12 +86,12 @@ export class Serialization {
   private payload: Buffer | null = null
   private summed = 0
 
-  constructor(value: Slice) {
+  constructor(value: Slice, compresses: boolean) {
     this.value = value
     const integer = value.length <= LONGEST_INTEGER ? integerPayload(value) : null
     this.payload = integer
     this.compressor =
-      value.length > UNCOMPRESSED_BYTES
+      compresses && value.length > UNCOMPRESSED_BYTES
         ? new LzfCompressor(value.bytes, value.start, value.end, value.length - MIN_SAVED_BYTES)
         : null
   }

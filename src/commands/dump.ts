@@ -79,7 +79,7 @@ function dump(session: Session, args: Args): void {
   // What takes several steps must not change meanwhile.
   if (isMadeAtOnce(length)) engine.valueOf(entry, value)
   else engine.keepValueOf(entry, value)
-  const work = new Serialization(value)
+  const work = new Serialization(value, session.server.compressesPayloads)
   inSteps(
     session,
     () => work.step(),

@@ -218,6 +218,8 @@ export interface ServerPort {
   readonly maxBulkBytes: number
   /** hll-sparse-max-bytes */
   readonly hllSparseMaxBytes: number
+  /** rdbcompression: whether DUMP makes long values smaller. */
+  readonly compressesPayloads: boolean
   readonly commands: ReadonlyMap<string, Command>
   sessions(): Iterable<Session>
   sessionById(id: number): Session | undefined

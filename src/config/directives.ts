@@ -70,6 +70,7 @@ export const directives = {
   'segment-age':        live(integer(0, INT_MAX), '0', 'Seconds after which a new segment file is begun; 0: by size only.'),
   'value-cache-size':   live(bytes(0, CACHE_MAX), '128mb', 'Bytes of memory for values; 0: none, values come from disk.'),
   'disk-reserve':       start(bytes(0, CACHE_MAX), '64mb', 'Bytes held back on disk, given up when the disk is full; 0: none.'),
+  'rdbcompression':     live(yesNo, 'yes', 'Whether DUMP makes long values smaller.'),
   'on-corruption':      start(oneOf('refuse', 'serve'), 'refuse', 'What to do at start when damage leaves unknown which keys are lost.'),
   'unsafe-no-lock':     start(yesNo, 'no', 'Start even where the directory cannot be locked.'),
 

@@ -119,7 +119,6 @@ export const inertGroups: readonly InertGroup[] = [
     rows: {
       save: row(savePoints, '""'),
       dbfilename: { ...row(fileName, 'dump.rdb'), change: 'protected' },
-      rdbcompression: row(yesNo, 'yes'),
       rdbchecksum: fixed(yesNo, 'yes'),
       'rdb-del-sync-files': row(yesNo, 'no'),
       'rdb-save-incremental-fsync': row(yesNo, 'yes'),

@@ -105,6 +105,7 @@ export class Server implements ServerPort {
   dispatch!: Dispatch
   outputLimit: OutputLimit
   hllSparseMaxBytes: number
+  compressesPayloads: boolean
   /** Classes of keyspace events that are announced, 0: none. Asked after every change of a key, so it is a plain field. */
   announced: number
   /** client-output-buffer-limit of clients with subscriptions. */
@@ -161,6 +162,7 @@ export class Server implements ServerPort {
     this.idleSeconds = 0
     this.keepaliveSeconds = 0
     this.hllSparseMaxBytes = Number(config.get('hll-sparse-max-bytes'))
+    this.compressesPayloads = config.get('rdbcompression')
     this.isProtected = true
     this.cronTimer = null
     this.cronMs = 100
@@ -568,6 +570,9 @@ export class Server implements ServerPort {
     })
     follow(['hll-sparse-max-bytes'], () => {
       this.hllSparseMaxBytes = Number(config.get('hll-sparse-max-bytes'))
+    })
+    follow(['rdbcompression'], () => {
+      this.compressesPayloads = config.get('rdbcompression')
     })
     follow(['client-output-buffer-limit'], () => {
       this.outputLimit = config.get('client-output-buffer-limit').normal

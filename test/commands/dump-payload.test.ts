@@ -13,7 +13,7 @@ import {
 } from '../../src/commands/dump-payload.ts'
 
 function serialize(value: Buffer): Buffer {
-  const work = new Serialization(new Slice(value))
+  const work = new Serialization(new Slice(value), true)
   while (!work.step()) {}
   return work.bytes
 }
@@ -63,7 +63,7 @@ describe('payloads of DUMP', () => {
 
   it('work in steps: no step takes a megabyte of compressing', () => {
     const value = Buffer.alloc(8 * 1024 * 1024, 'ab')
-    const work = new Serialization(new Slice(value))
+    const work = new Serialization(new Slice(value), true)
     let steps = 1
     while (!work.step()) steps++
     expect(steps).toBeGreaterThanOrEqual(8)

@@ -224,6 +224,7 @@ export class FakeClient {
       databases: 16,
       maxBulkBytes: 512 * 1024 * 1024,
       hllSparseMaxBytes: 3000,
+      compressesPayloads: true,
       commands: ownCommands.byName,
       tracking: { enable() {}, disable() {}, flushed: () => void this.flushes++ },
       touchDatabase: (database) => this.touched.push(database),

@@ -187,6 +187,7 @@ const cases: Record<Name, { good: [string, string][]; bad: string[] }> = {
     ],
     bad: ['', 'maybe', '1'],
   },
+  rdbcompression: { good: [['NO', 'no']], bad: ['1'] },
   'on-corruption': {
     good: [
       ['refuse', 'refuse'],

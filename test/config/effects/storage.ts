@@ -84,6 +84,14 @@ export const storageEffects: Effects = {
     expect(existsSync(join(none.dir, 'reserve'))).toBe(false)
   },
 
+  async rdbcompression(world) {
+    const client = await world.connect(await world.start(['--rdbcompression', 'no']))
+    await client.call('SET', 'a', 'v'.repeat(1000))
+    expect(String(await client.call('DUMP', 'a')).length).toBeGreaterThan(1000)
+    await client.set('rdbcompression', 'yes')
+    expect(String(await client.call('DUMP', 'a')).length).toBeLessThan(100)
+  },
+
   async 'on-corruption'(world) {
     const { dir } = await world.start([])
     const store = join(dir, 'hurt')
