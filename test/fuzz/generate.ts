@@ -214,7 +214,7 @@ function isTooSoon(words: readonly string[]): boolean {
 
 /** A cursor means something only to the server that gave it. */
 const isForeignCursor = (words: readonly string[]): boolean =>
-  words[0]!.toUpperCase() === 'SCAN' && Number(words[1]) > 0 && Number(words[1]) < 2 ** 64
+  words[0]!.toUpperCase() === 'SCAN' && Number(words[1]) !== 0 && Math.abs(Number(words[1])) < 2 ** 64
 
 /** SET with a moment in the past leaves an expired key, and DBSIZE counts it until the server gets round to it. */
 const isLongPast = (moment: string, words: readonly string[]): boolean =>
