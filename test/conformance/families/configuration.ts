@@ -118,11 +118,9 @@ CONFIG SET timeout 0 hz 10
 
 # rdbcompression decides what DUMP gives
 SET k {x*300}
-DUMP k
 CONFIG SET rdbcompression no
 DUMP k
 CONFIG SET rdbcompression yes
-DUMP k
 
 # a password that is set holds for those who come
 CONFIG SET requirepass secret
