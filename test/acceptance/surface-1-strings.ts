@@ -129,7 +129,7 @@ async function seeded(
     ours.send(bytes)
     theirs.send(bytes)
     for (const [i, line] of batch.entries()) {
-      const [a, b] = [(await ours.reply()).raw, (await theirs.reply()).raw]
+      const [{ raw: a }, { raw: b }] = await Promise.all([ours.reply(), theirs.reply()])
       if (!a.equals(b))
         problems.push(`line ${compared + i}: ${told(line)}\n  redis ${around(b, a)}\n  casky ${around(a, b)}`)
     }
@@ -192,30 +192,31 @@ function around(reply: Buffer, other: Buffer): string {
 /** Commands over the longest values there may be: the same answers, and others wait for none of those that only read. */
 async function longValues(casky: Server, redis: Server): Promise<void> {
   const [ours, theirs] = await Promise.all([open(casky, 2), open(redis, 2)])
-  const other = await casky.connect()
-  let slowest = 0
-  const both = async (what: string, shallNotHold: boolean, ...line: string[]): Promise<void> => {
+  const other = await casky.connect({ replyLimitMs: 60_000 })
+  const medians: number[] = []
+  const both = async (what: string, isStepwise: boolean, ...line: string[]): Promise<void> => {
     ours.send(encodeRequest(line))
     theirs.send(encodeRequest(line))
     const begun = performance.now()
     let isOver = false
-    const reply = ours.reply().finally(() => {
+    const over = (): void => {
       isOver = true
-    })
-    let longest = 0
+    }
+    const reply = ours.reply()
+    reply.then(over, over)
+    const waits: number[] = []
     do {
       const asked = performance.now()
       await other.call('PING')
-      longest = Math.max(longest, performance.now() - asked)
+      waits.push(performance.now() - asked)
     } while (!isOver)
     const [a, b] = [(await reply).raw, (await theirs.reply()).raw]
     const took = performance.now() - begun
-    verdict.demand(
-      a.equals(b),
-      `${what}: ${around(a, b)} (took ${ms(took)}, another's longest PING ${ms(longest)})`,
-      around(b, a),
-    )
-    if (shallNotHold) slowest = Math.max(slowest, longest)
+    waits.sort((one, another) => one - another)
+    const median = waits[waits.length >> 1]!
+    const figures = `took ${ms(took)}, another's PINGs ${ms(median)}, at most ${ms(waits.at(-1)!)}`
+    verdict.demand(a.equals(b), `${what}: ${around(a, b)} (${figures})`, around(b, a))
+    if (isStepwise) medians.push(median)
   }
   await both('SETBIT at the last bit of 512 MB', false, 'SETBIT', 'long', '4294967295', '1')
   await both('and beyond', false, 'SETBIT', 'long', '4294967296', '1')
@@ -224,7 +225,7 @@ async function longValues(casky: Server, redis: Server): Promise<void> {
   await both('BITFIELD at its end', false, 'BITFIELD', 'long', 'GET', 'u8', '4294967288')
   await both('SETBIT at bit 2^28', false, 'SETBIT', 'middle', '268435455', '1')
   await both('BITOP NOT of 32 MB', false, 'BITOP', 'NOT', 'inverted', 'middle')
-  await both('BITCOUNT of 32 MB', false, 'BITCOUNT', 'inverted')
+  await both('BITCOUNT of 32 MB', true, 'BITCOUNT', 'inverted')
   await both('BITPOS over 32 MB', false, 'BITPOS', 'inverted', '0')
   const text = (unit: string): string => unit.repeat(11_000 / unit.length)
   await both('SET a', false, 'SET', 'text a', text('abcdefghijk'))
@@ -232,8 +233,10 @@ async function longValues(casky: Server, redis: Server): Promise<void> {
   await both('LCS of 11 KB and 11 KB', true, 'LCS', 'text a', 'text b', 'IDX', 'MINMATCHLEN', '5', 'WITHMATCHLEN')
   await both('LCS LEN', true, 'LCS', 'text a', 'text b', 'LEN')
   await both('SET one byte', false, 'SETRANGE', 'text c', '12300', 'x')
-  await both('LCS that would take too much', true, 'LCS', 'text a', 'text c')
-  verdict.figure('longest wait of another during LCS', ms(slowest))
-  verdict.demand(slowest < 500, 'nobody waits half a second for an LCS')
+  await both('LCS that would take too much', false, 'LCS', 'text a', 'text c')
+  const median = Math.max(...medians)
+  verdict.figure("another's PING during LCS and BITCOUNT, median", ms(median))
+  // The machine may be busy with other things, so the median; an LCS in one go would make every PING wait for a second.
+  verdict.demand(median < 50, 'others are served meanwhile', ms(median))
   for (const each of [ours, theirs, other]) each.close()
 }
