@@ -6,6 +6,7 @@
 // Bytes, not characters; never a RegExp, never a recursion. Where Redis is odd, so is this:
 // - an empty text is matched by an empty pattern only, not by '*' (KEYS and SCAN treat a lone '*' apart, before they ask);
 // - a class that is not closed ends with the pattern; in `[a-]` the bracket is the range's end, so that class is not closed;
+// - in ranges bytes from 128 on come before 0, since C's char has a sign (so [\xff-a] has \xff, \0 and all up to a);
 // - a reversed range `[z-a]` means `[a-z]`; an escaped byte in a class is compared with its case even when the rest is not.
 //
 // One star is remembered, the last: when what follows it fails, the star takes one byte more. Earlier stars never have to
@@ -112,9 +113,9 @@ function inClass(pattern: Buffer, from: number, end: number, byte: number, ignor
       if (pattern[p + 1] === byte) found = true
       p += 2
     } else if (p + 2 < end && pattern[p + 1] === DASH) {
-      const a = ignoreCase ? fold(first) : first
-      const b = ignoreCase ? fold(pattern[p + 2]!) : pattern[p + 2]!
-      if (folded >= Math.min(a, b) && folded <= Math.max(a, b)) found = true
+      const last = pattern[p + 2]!
+      const isReversed = signed(first) > signed(last)
+      if (inRange(folded, isReversed ? last : first, isReversed ? first : last, ignoreCase)) found = true
       p += 3
     } else {
       if ((ignoreCase ? fold(first) : first) === folded) found = true
@@ -122,6 +123,17 @@ function inClass(pattern: Buffer, from: number, end: number, byte: number, ignor
     }
   }
   return found !== inverted
+}
+
+function inRange(byte: number, from: number, to: number, ignoreCase: boolean): boolean {
+  const low = ignoreCase ? fold(from) : from
+  const high = ignoreCase ? fold(to) : to
+  return signed(byte) >= signed(low) && signed(byte) <= signed(high)
+}
+
+/** A byte as C's char where that has a sign. */
+function signed(byte: number): number {
+  return (byte << 24) >> 24
 }
 
 function fold(byte: number): number {

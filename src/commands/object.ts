@@ -2,7 +2,8 @@
 //
 // Casky keeps bytes, so the encoding is that which Redis gives these very bytes when they are SET: `int` for what spells an integer of
 // 64 bits, `embstr` up to 44 bytes, `raw` beyond. (Redis also says raw of a short string that was made by APPEND, until it is loaded
-// again; here what a string is does not depend on how it came about.) Access frequencies are not counted.
+// again, and COPY makes it a second 7 beside the one that all others share; here nothing depends on how a value came about.) Access
+// frequencies are not counted.
 
 import { Slice } from '../base/slice.ts'
 import { NONE } from '../engine/engine.ts'
@@ -80,6 +81,7 @@ const objectSubcommands = [
     since: '2.2.3',
     group: 'generic',
     complexity: 'O(1)',
+    difference: 'Follows from the bytes alone, also after COPY.',
   },
   {
     name: 'OBJECT|HELP',

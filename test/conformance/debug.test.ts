@@ -6,94 +6,8 @@ import { skipWithout } from '../harness/programs.ts'
 import { show } from '../harness/resp.ts'
 import { type Kind, type Server, startServer } from '../harness/server.ts'
 import { compare } from './compare.ts'
+import { debug } from './families/debug.ts'
 import { play } from './play.ts'
-import { family } from './script.ts'
-
-const allowed = family(
-  'debug',
-  String.raw`
-# what is no DEBUG
-DEBUG
-DEBUG BOGUS
-DEBUG SLEEP
-DEBUG SLEEP 0 0
-DEBUG OBJECT
-DEBUG SET-ACTIVE-EXPIRE
-DEBUG CHANGE-REPL-ID x
-DEBUG ERROR
-[help] DEBUG HELP
-
-# DEBUG SLEEP
-DEBUG SLEEP 0
-DEBUG SLEEP 0.01
-DEBUG SLEEP x
-DEBUG SLEEP -1
-
-# DEBUG OBJECT
-SET k abc
-[object] DEBUG OBJECT k
-SET k 12345
-[object] DEBUG OBJECT k
-SET k 100000
-[object] DEBUG OBJECT k
-SET k 99999999999
-[object] DEBUG OBJECT k
-SET k ""
-[object] DEBUG OBJECT k
-SET k "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-[object] DEBUG OBJECT k
-DEBUG OBJECT missing
-MULTI
-DEBUG OBJECT missing
-DEBUG SLEEP 0
-EXEC
-
-# DEBUG SET-ACTIVE-EXPIRE
-DEBUG SET-ACTIVE-EXPIRE 0
-MSET a 1 b 2
-PEXPIRE a 1
-[until :0] EXISTS a
-DEBUG SET-ACTIVE-EXPIRE x
-DEBUG SET-ACTIVE-EXPIRE 1
-
-# DEBUG RELOAD
-MSET a 1 b 2 c 3
-EXPIRE b 1000
-DEBUG RELOAD
-MGET a b c
-[about] TTL b
-DEBUG RELOAD BOGUS
-DEBUG RELOAD NOSAVE BOGUS
-MULTI
-SET d 4
-DEBUG RELOAD
-GET d
-EXEC
-GET d
-DBSIZE
-
-# DEBUG CHANGE-REPL-ID, ERROR, LOG
-DEBUG CHANGE-REPL-ID
-DEBUG ERROR "hello world"
-DEBUG ERROR "CODE with words"
-DEBUG LOG hello
-
-# DEBUG PROTOCOL
-DEBUG PROTOCOL string
-DEBUG PROTOCOL integer
-DEBUG PROTOCOL double
-DEBUG PROTOCOL bignum
-DEBUG PROTOCOL null
-DEBUG PROTOCOL array
-DEBUG PROTOCOL set
-DEBUG PROTOCOL map
-DEBUG PROTOCOL verbatim
-DEBUG PROTOCOL true
-DEBUG PROTOCOL false
-debug protocol FALSE
-DEBUG PROTOCOL bogus
-`,
-)
 
 describe.skipIf(skipWithout('redis-server'))('DEBUG where it is allowed', () => {
   describe.each(['yes', 'local'])('enable-debug-command %s', (who) => {
@@ -107,7 +21,7 @@ describe.skipIf(skipWithout('redis-server'))('DEBUG where it is allowed', () => 
       await Promise.all([casky?.stop(), redis?.stop()])
     })
     describe.each([2, 3] as const)('RESP%i', (protocol) => {
-      it.each(allowed.cases.map((one) => [one.title, one] as const))('%s', async (_, one) => {
+      it.each(debug.cases.map((one) => [one.title, one] as const))('%s', async (_, one) => {
         const [ours, theirs] = await Promise.all([play(one, casky, protocol), play(one, redis, protocol)])
         expect(compare(one, protocol, ours, theirs, []).problems.join('\n')).toBe('')
       })

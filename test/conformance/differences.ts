@@ -226,6 +226,11 @@ export const differences: readonly Difference[] = [
     ['OBJECT ENCODING c', '$3\r\nraw\r\n', '$3\r\nint\r\n'],
   ),
   ...rows(
+    { family: 'objects', title: 'OBJECT REFCOUNT of a copy' },
+    'What Redis says of the same bytes after SET: nothing here depends on how a value came about.',
+    ['OBJECT REFCOUNT b', ':1\r\n', ':2147483647\r\n'],
+  ),
+  ...rows(
     { family: 'dump', title: 'RESTORE of what only other servers have' },
     'Casky holds strings only.',
     [

@@ -137,6 +137,16 @@ MSET hello 1 hallo 2 hxllo 3 heello 4 hllo 5 "h\\llo" 6 "h*llo" 7 "\xff\xfe" 8
 [sorted] KEYS nothing*
 KEYS nothing
 
+# KEYS by ranges of bytes that have their highest bit set
+MSET "\x00" 1 "\x7f" 2 "\x80" 3 "\xff" 4 a 5 ] 6
+[sorted] KEYS "[\xff-]"
+[sorted] KEYS "[\xff-a]"
+[sorted] KEYS "[a-\xff]"
+[sorted] KEYS "[\x80-\xff]"
+[sorted] KEYS "[\x7f-\x80]"
+[sorted] KEYS "[\x00-\x7f]"
+[sorted] KEYS "[^\x80-\x00]"
+
 # SCAN walks over everything
 MSET a 1 b 2 c 3 d 4 e 5 f 6 g 7 h 8 i 9 j 10 k 11 l 12 m 13 n 14 o 15 p 16 q 17 r 18 s 19 t 20 u 21 v 22 w 23
 [scan] SCAN
