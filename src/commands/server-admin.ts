@@ -37,6 +37,7 @@ const configCommands = [
     since: '2.0.0',
     group: 'server',
     complexity: 'O(N) for N directives.',
+    difference: '`port` and `bind` take time, so they are refused in a transaction.',
   },
   {
     name: 'CONFIG|REWRITE',
