@@ -117,6 +117,7 @@ const subcommands = [
     since: '2.4.0',
     group: 'connection',
     complexity: PER_CLIENT,
+    difference: 'Input buffers are shared, so qbuf-free is 0; rbp is the size of the reply buffer, as rbs.',
   },
   {
     name: 'CLIENT|KILL',

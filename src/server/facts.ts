@@ -78,7 +78,7 @@ export function gatherFacts(server: Server): Facts {
       outputLimitDisconnections: statistics.outputLimitDisconnections,
       queryLimitDisconnections: statistics.queryLimitDisconnections,
     },
-    store,
+    store: { ...store, expired: store.expired - statistics.expiredAtReset },
     merge: (engine.gate & GATE_LOADING) === 0 ? engine.merge.status() : NO_MERGE,
     saves: {
       done: statistics.saves,

@@ -441,6 +441,7 @@ export class Server implements ServerPort {
 
   resetStatistics(): void {
     this.statistics.reset()
+    this.statistics.expiredAtReset = this.engine.stats().expired
     for (const row of this.dispatch.rows.values()) row.reset()
   }
 

@@ -155,6 +155,8 @@ export class Statistics {
   peakMemoryBytes = 0
   /** When the server began to serve: what it costs without data. */
   startMemoryBytes = 0
+  /** What the engine had counted when everything else was set to 0. */
+  expiredAtReset = 0
   saves = 0
   savesUnderWay = 0
   lastSaveFailed = false
@@ -190,6 +192,7 @@ export class Statistics {
     this.reads = 0
     this.writes = 0
     this.unexpectedErrors = 0
+    this.saves = 0
     this.lookups.hits = 0
     this.lookups.misses = 0
     this.errorReplies = 0
