@@ -47,6 +47,10 @@ for (let n = LARGEST; n <= SMALLEST; n++) {
   limits[n] = Math.floor(((usable[n] as number) * 7) / 8)
   sparse[n] = Math.floor((usable[n] as number) / 2)
 }
+/** In a bulk load. */
+const BULK_STEP = 4
+/** Pages looked at in one step of `settle`: about a millisecond. */
+const PAGES_A_SETTLE = 256
 /** Two pages whose counts together are below this become one. Far from the count at which a page splits. */
 const MERGED_COUNT = 320
 
@@ -68,6 +72,7 @@ export class Buckets {
   private depth: number
   private shift: number // 32 - depth
   private count_ = 0
+  private step = 1 // classes that a full page grows by
   private freeSlabs: number[] = []
   private slabsOf: number[][] = []
   private pagesOf: number[] = []
@@ -219,18 +224,27 @@ export class Buckets {
     } else if (count < MERGED_COUNT / 2) this.mergeWithNeighbour(page, count)
   }
 
-  /** Lays out pages for so many values. Only of an empty index; one pause, for before the first client. */
-  presize(values: number): void {
-    assert(this.count_ === 0, 'only an empty index is laid out anew')
-    let depth = 1
-    while (depth < MAX_DEPTH && values / 2 ** depth > 750) depth++
-    const average = values / 2 ** depth
-    for (const slabs of this.slabsOf) this.freeSlabs.push(...slabs.splice(0))
-    this.pagesOf.fill(0)
-    this.depth = depth
-    this.shift = 32 - depth
-    this.directory = this.memory.ints(2 ** depth)
-    this.layOut(depth, classFor(Math.ceil(average + 2 * Math.sqrt(average))))
+  /**
+   * A bulk load: pages grow by large steps, which moves a value three times each time that their number doubles instead of nine times; that was a
+   * quarter of the time that loading takes. `settle` afterwards gives each page the size it should have. Growing only by splitting would move even
+   * less, but hold twice the memory at some counts, and what was held once does not go back to the system.
+   */
+  beginBulk(): void {
+    this.step = BULK_STEP
+  }
+
+  /** After a bulk load: looks at some pages from `cursor` (0 at first) on. Returns where to go on, 0 at the end. */
+  settle(cursor: number): number {
+    this.step = 1
+    let i = cursor
+    for (let n = 0; n < PAGES_A_SETTLE && i < this.directory.length; n++) {
+      const page = this.directory[i] as number
+      const head = this.slotsOf(page)[firstSlot(page) - 1] as number
+      const best = classFor(head & 0xffff)
+      if ((page & 15) + 1 < best) this.resize(page, best)
+      i += 1 << (this.depth - (head >>> 16))
+    }
+    return i < this.directory.length ? i : 0
   }
 
   image(): { header: BucketsImage; parts: Uint8Array[] } {
@@ -270,7 +284,7 @@ export class Buckets {
   /** A full page: a larger one, or two. */
   private makeRoom(page: number): void {
     const n = (page & 15) + 1
-    if (n > LARGEST) this.resize(page, n - 1)
+    if (n > LARGEST) this.resize(page, Math.max(LARGEST, n - this.step))
     else this.split(page)
   }
 

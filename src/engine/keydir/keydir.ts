@@ -376,9 +376,13 @@ export class Keydir {
     return { entries, index, arena, rows, total: entries + index + arena + rows }
   }
 
-  /** Lays the index out for so many keys, which saves half of a bulk load's work in it. Only while empty. */
-  presize(keys: number): void {
-    this.buckets.presize(keys)
+  /** Many inserts follow, then `settle` until it returns 0: see buckets.ts. */
+  beginBulk(): void {
+    this.buckets.beginBulk()
+  }
+
+  settle(cursor: number): number {
+    return this.buckets.settle(cursor)
   }
 
   /** The whole keydir: views of its memory, to be written as they are before anything changes. */
