@@ -33,7 +33,19 @@ describe('the language of the cases', () => {
   })
 
   it('knows every normaliser its cases name', () => {
-    const own = new Set(['silent', 'closed', 'raw', 'until', 'scan', 'all', 'heard', 'unordered', 'ids', 'monitor', 'blocked'])
+    const own = new Set([
+      'silent',
+      'closed',
+      'raw',
+      'until',
+      'scan',
+      'all',
+      'heard',
+      'unordered',
+      'ids',
+      'monitor',
+      'blocked',
+    ])
     for (const { cases } of families) {
       for (const step of cases.flatMap((one) => one.steps)) {
         const tag = step.tag?.split(' ')[0]

@@ -321,7 +321,7 @@ CONFIG SET notify-keyspace-events ""
 
 export const ownNotifications = family(
   'own notifications',
-  String.raw`
+  `
 # of one's own command, before its reply
 [hello] HELLO 3
 CONFIG SET notify-keyspace-events KEAm
