@@ -1,5 +1,5 @@
 // Fifty clients on the same few keys, none of which is in memory: `value-cache-size 0`, so every INCR, APPEND, RENAME,
-// SET GET and EXEC has to wait for the disk while others change what it waits for. Each ending is arithmetic: sums,
+// SET GET, SETBIT, BITFIELD, INCRBYFLOAT and EXEC has to wait for the disk while others change what it waits for. Each ending is arithmetic: sums,
 // lengths and chains come out exact or a command has decided from a stale value.
 //
 // redis-server goes through the same, which shows that the arithmetic is right.
@@ -24,6 +24,9 @@ interface Tally {
   readonly swappedIn: string[]
   readonly swappedOut: string[]
   transactions: number
+  halves: number
+  fields: number
+  bits: number
   readonly problems: string[]
 }
 
@@ -35,7 +38,7 @@ interface Move {
 const text = (reply: Reply): string => (Buffer.isBuffer(reply) ? reply.toString() : String(reply))
 
 function move(random: Random, tally: Tally, mark: string): Move {
-  switch (random.below(5)) {
+  switch (random.below(8)) {
     case 0:
       return {
         commands: [['INCR', 'counter']],
@@ -66,6 +69,17 @@ function move(random: Random, tally: Tally, mark: string): Move {
           tally.swappedOut.push(text(old!))
         },
       }
+    case 4:
+      return { commands: [['INCRBYFLOAT', 'float', '0.5']], judge: () => void tally.halves++ }
+    case 5:
+      return { commands: [['BITFIELD', 'fields', 'INCRBY', 'u20', '#3', '1']], judge: () => void tally.fields++ }
+    case 6: {
+      const bit = random.below(70_000 * 8)
+      return {
+        commands: [['SETBIT', 'bits', String(bit), '1']],
+        judge: ([old]) => void (tally.bits += old === 0 ? 1 : 0),
+      }
+    }
     default:
       return {
         commands: [['MULTI'], ['INCR', 'left'], ['APPEND', 'right', 'r'], ['GET', 'left'], ['EXEC']],
@@ -107,6 +121,9 @@ async function crowd(kind: Kind, options: ServerOptions): Promise<void> {
       swappedIn: [],
       swappedOut: [],
       transactions: 0,
+      halves: 0,
+      fields: 0,
+      bits: 0,
       problems: [],
     }
     const connections = await Promise.all(
@@ -122,6 +139,9 @@ async function crowd(kind: Kind, options: ServerOptions): Promise<void> {
     const moved = (await first.call('MGET', 'here', 'there')) as Reply[]
     expect(moved.map(text).sort()).toEqual(['null', 'traveller'])
     expect(tally.renamed).toBeGreaterThan(0)
+    expect(text(await first.call('GET', 'float'))).toBe(String(tally.halves / 2))
+    expect(await first.call('BITFIELD', 'fields', 'GET', 'u20', '#3')).toEqual([tally.fields])
+    expect(await first.call('BITCOUNT', 'bits')).toBe(tally.bits)
     // Every value but the last was replaced exactly once.
     const last = text(await first.call('GET', 'chain'))
     expect([...tally.swappedOut, last].sort()).toEqual([...tally.swappedIn, 'start'].sort())
