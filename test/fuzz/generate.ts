@@ -18,6 +18,9 @@ const TRANSACTION = ['MULTI', 'EXEC', 'DISCARD', 'WATCH', 'UNWATCH']
  */
 const SEES_EXPIRED: ReadonlySet<string> = new Set(['DBSIZE', 'MEMORY USAGE'])
 
+/** Of these there are many, and a standalone server without scripts answers all of them with the same few errors: never favourites. */
+const POOR = /^(CLUSTER|MODULE|FUNCTION|SCRIPT|READONLY|READWRITE|ASKING)\b/
+
 const shaped = new Map<string, Shape>(Object.entries(shapes).map(([name, text]) => [name, shape(text)]))
 const wild: Shape = (random) => Array.from({ length: random.below(5) }, () => kinds['any']!(random))
 
@@ -96,11 +99,13 @@ export function generate({ seed, commands, steps }: GenerateOptions): Batch {
     (name) => name !== 'QUIT' && !TRANSACTION.includes(name) && !(keepsExpired && SEES_EXPIRED.has(name)),
   )
   const core = CORE.filter((name) => known.has(name))
-  const favourites = Array.from({ length: random.between(4, 14) }, () => random.pick(usual))
+  const rich = usual.filter((name) => name in shapes && !POOR.test(name))
+  const favourites = Array.from({ length: random.between(4, 14) }, () => random.pick(rich))
   const subscribes = known.has('PUBLISH') && random.chance(0.2)
   const tracks = known.has('CLIENT GETREDIR') && !keepsExpired && random.chance(0.12)
   const events = subscribes && !keepsExpired && random.chance(0.5) ? 'KEAmn' : ''
   const transactions = random.chance(0.5)
+  const inTransaction = new Set<ConnectionName>()
   const batch: Step[] = []
   if (random.chance(0.3))
     for (const name of ['a', 'b'] as const) batch.push({ on: name, kind: 'command', words: ['HELLO', '3'] })
@@ -125,30 +130,49 @@ export function generate({ seed, commands, steps }: GenerateOptions): Batch {
         ? { on: name, kind: 'silent', words: ['OFF'], more }
         : { on: name, kind: 'silent', words: ['SKIP'], more: more.slice(0, 1) }
     }
-    const words = line(commandName())
+    const words = line(commandName(name), name)
     const inline = random.chance(0.03) && words.join('').length < 5000
     return { on: name, kind: inline ? 'inline' : 'command', words }
   }
 
-  function commandName(): string {
-    if (transactions && random.chance(0.12)) return random.pick([...TRANSACTION, 'EXEC', 'MULTI'])
+  function commandName(on: ConnectionName): string {
+    const word = transactions ? transactionWord(on) : undefined
+    if (word !== undefined) return word
     const dice = random.next()
     if (dice < 0.35) return random.pick(core)
     if (dice < 0.85) return random.pick(favourites)
     return random.pick(usual)
   }
 
-  function line(name: string): string[] {
-    if (random.chance(0.003)) return [random.pick(['nosuch', 'getx', 'SE T', 'hget2', 'x']), ...wild(random)]
+  /** Mostly what belongs here: a transaction has some commands, and an end. */
+  function transactionWord(on: ConnectionName): string | undefined {
+    const dice = random.next()
+    if (!inTransaction.has(on)) {
+      if (dice < 0.06) inTransaction.add(on)
+      return dice < 0.06
+        ? 'MULTI'
+        : dice < 0.12
+          ? random.pick(['WATCH', 'WATCH', 'UNWATCH', 'EXEC', 'DISCARD'])
+          : undefined
+    }
+    if (dice < 0.17) inTransaction.delete(on)
+    return dice < 0.15 ? 'EXEC' : dice < 0.17 ? 'DISCARD' : dice < 0.19 ? random.pick(['MULTI', 'WATCH']) : undefined
+  }
+
+  /** In a transaction fewer arguments are hurt: most of that spoils all of it. */
+  function line(name: string, on?: ConnectionName): string[] {
+    const hurting = on !== undefined && inTransaction.has(on) ? 0.02 : 0.12
+    if (random.chance(hurting / 40)) return [random.pick(['nosuch', 'getx', 'SE T', 'hget2', 'x']), ...wild(random)]
     for (;;) {
-      const words = [...name.split(' ').map((word) => inSomeCase(word, random)), ...argumentsOf(name)]
+      const words = [...name.split(' ').map((word) => inSomeCase(word, random)), ...argumentsOf(name, hurting)]
       if (!isTooLarge(words) && !isTooSoon(words) && !isForeignCursor(words)) return words
     }
   }
 
-  function argumentsOf(name: string): string[] {
+  function argumentsOf(name: string, hurting: number): string[] {
     const args = (shaped.get(name) ?? wild)(random)
-    return fixed.has(name) || !random.chance(0.12) ? args : hurt(random.chance(0.2) ? hurt(args, random) : args, random)
+    if (fixed.has(name) || !random.chance(hurting)) return args
+    return hurt(random.chance(0.2) ? hurt(args, random) : args, random)
   }
 
   function subscriberStep(): Step {
@@ -200,7 +224,7 @@ function isTooLarge(words: readonly string[]): boolean {
 }
 
 const RELATIVE: Readonly<Record<string, number>> = {
-  EXPIRE: 2, PEXPIRE: 2, SETEX: 2, PSETEX: 2, RESTORE: 2, SET: 3, GETEX: 2,
+  EXPIRE: 2, PEXPIRE: 2, SETEX: 2, PSETEX: 2, RESTORE: 2, 'RESTORE-ASKING': 2, SET: 3, GETEX: 2,
 } // biome-ignore format: a list
 
 /** Would expire while the batch is running, sooner on one server than on the other. */

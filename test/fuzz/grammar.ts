@@ -82,7 +82,9 @@ export const shapes: Readonly<Record<string, string>> = {
   'OBJECT IDLETIME': 'key',
   'OBJECT FREQ': 'key',
   DUMP: 'key',
-  RESTORE: 'key (0|ms|int) (payload|value) [REPLACE] [ABSTTL] [IDLETIME int] [FREQ int]',
+  RESTORE:
+    'key (0|0|ms|atms|int) (payload|payload|payload|payload|value) [REPLACE|REPLACE|option] [ABSTTL] [IDLETIME (0|1000|int)|FREQ (0|5|255|int)|IDLETIME 1 FREQ 1]',
+  'RESTORE-ASKING': 'key (0|ms) payload [REPLACE] [ABSTTL]',
   // expiry
   EXPIRE: 'key sec [NX|XX|GT|LT] [NX|XX|GT|LT]',
   PEXPIRE: 'key ms [NX|XX|GT|LT] [NX|XX|GT|LT]',

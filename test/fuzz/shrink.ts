@@ -5,13 +5,16 @@ import type { Step } from './step.ts'
 
 /** More attempts than this are not worth their time. */
 const MOST_ATTEMPTS = 1500
+/** Nor is more time: where the difference is silence, each attempt waits for it. */
+const MOST_MS = 60_000
 
 export type StillFails = (steps: readonly Step[]) => Promise<boolean>
 
 export async function shrink(steps: readonly Step[], stillFails: StillFails): Promise<readonly Step[]> {
   let attempts = 0
+  const begun = performance.now()
   const fails = async (candidate: readonly Step[]): Promise<boolean> => {
-    if (++attempts > MOST_ATTEMPTS) return false
+    if (++attempts > MOST_ATTEMPTS || performance.now() - begun > MOST_MS) return false
     return stillFails(candidate)
   }
   let shortest = await fewerSteps(steps, fails)
