@@ -229,5 +229,5 @@ export const kinds: Readonly<Record<string, Word>> = {
 const OPTIONS = [
   'NX', 'XX', 'GT', 'LT', 'GET', 'EX', 'PX', 'EXAT', 'PXAT', 'KEEPTTL', 'PERSIST', 'REPLACE', 'DB', 'MATCH', 'COUNT', 'TYPE',
   'string', 'LEN', 'IDX', 'MINMATCHLEN', 'WITHMATCHLEN', 'BYTE', 'BIT', 'AND', 'NOT', 'OVERFLOW', 'WRAP', 'SAT', 'FAIL', 'INCRBY',
-  'ABSTTL', 'ASYNC', 'SYNC', 'ON', 'OFF', 'HELP', 'AUTH', 'SETNAME',
+  'ABSTTL', 'ASYNC', 'ON', 'OFF', 'HELP', 'AUTH', 'SETNAME',
 ] // biome-ignore format: a list
