@@ -251,14 +251,17 @@ function del(session: Session, args: Args): void {
   const several = args.count > 2
   let count = 0
   if (several) engine.begin()
-  for (let i = 1; i < args.count; i++) {
-    const entry = engine.find(database, args.at(i))
-    if (entry === NONE) continue
-    engine.remove(entry)
-    notify(session, EVENT_GENERIC, 'del', args.at(i))
-    count++
+  try {
+    for (let i = 1; i < args.count; i++) {
+      const entry = engine.find(database, args.at(i))
+      if (entry === NONE) continue
+      engine.remove(entry)
+      notify(session, EVENT_GENERIC, 'del', args.at(i))
+      count++
+    }
+  } finally {
+    if (several) engine.end() // also after a bug of ours: a batch that stays open would stop all writing
   }
-  if (several) engine.end()
   session.reply.integer(count)
 }
 
@@ -373,14 +376,17 @@ function transfer(
   if (!mayStore(session, to, size) || !batchFits(session, size + to.length + 2 * WIDE_HEAD_BYTES)) return false
   const expiry = engine.expiryOf(entry)
   engine.begin()
-  engine.put(database, to, valueInHand(session, entry), expiry)
-  // In Redis what is replaced goes first, and so the key is new each time; the engine says so only where there was none.
-  if (replaces) notify(session, EVENT_NEW, 'new', to, database)
-  if (source !== null) {
-    const old = engine.find(session.database, source)
-    if (old !== NONE) engine.remove(old)
+  try {
+    engine.put(database, to, valueInHand(session, entry), expiry)
+    // In Redis what is replaced goes first, and so the key is new each time; the engine says so only where there was none.
+    if (replaces) notify(session, EVENT_NEW, 'new', to, database)
+    if (source !== null) {
+      const old = engine.find(session.database, source)
+      if (old !== NONE) engine.remove(old)
+    }
+  } finally {
+    engine.end()
   }
-  engine.end()
   return true
 }
 

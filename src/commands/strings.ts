@@ -486,11 +486,14 @@ function pairsFit(session: Session, args: Args, command: string): boolean {
 function putPairs(session: Session, args: Args): void {
   const { engine, database } = session
   engine.begin()
-  for (let i = 1; i < args.count; i += 2) {
-    engine.put(database, args.at(i), args.at(i + 1), 0)
-    notify(session, EVENT_STRING, 'set', args.at(i))
+  try {
+    for (let i = 1; i < args.count; i += 2) {
+      engine.put(database, args.at(i), args.at(i + 1), 0)
+      notify(session, EVENT_STRING, 'set', args.at(i))
+    }
+  } finally {
+    engine.end() // also after a bug of ours: a batch that stays open would stop all writing
   }
-  engine.end()
 }
 
 // --- parts of a string
