@@ -39,38 +39,50 @@ export function loadedValue(index: number, valueBytes: number): string {
 }
 
 /** SETs all keys over one connection. Returns milliseconds. Throws at the first reply that is not +OK. */
-export async function loadKeys(options: LoadOptions): Promise<number> {
+export function loadKeys(options: LoadOptions): Promise<number> {
+  return stream(options, template(options.valueBytes), REPLY.length)
+}
+
+/** GETs all keys, which must have values of `valueBytes`, over one connection. Returns milliseconds. Throws at an error, or when one is missing. */
+export function readKeys(options: LoadOptions): Promise<number> {
+  const request = Buffer.from(`*2\r\n$3\r\nGET\r\n$${DIGITS + 4}\r\n${keyOf(0)}\r\n`)
+  return stream(options, request, `$${options.valueBytes}\r\n`.length + options.valueBytes + 2)
+}
+
+/** Sends the request for each key and counts the bytes of replies, which are all of one length. */
+async function stream(options: LoadOptions, request: Buffer, replyBytes: number): Promise<number> {
   const { port, count, first = 0, valueBytes, stride = 1 } = options
   const socket = connect({ port, host: options.host ?? '127.0.0.1' })
   await once(socket, 'connect')
   socket.setNoDelay(true)
   const started = performance.now()
-  const request = template(valueBytes)
   const keyAt = request.indexOf('key:') + 4
   const valueAt = request.length - 2 - valueBytes
+  const isSet = request.includes('SET')
   const total = options.only ?? count
   let sent = 0
   let answeredBytes = 0
   await new Promise<void>((resolve, reject) => {
     const fill = (): void => {
-      while (sent < total && sent - answeredBytes / REPLY.length < BLOCK * IN_FLIGHT) {
+      while (sent < total && sent - answeredBytes / replyBytes < BLOCK * IN_FLIGHT) {
         const size = Math.min(BLOCK, total - sent)
         const block = Buffer.allocUnsafe(size * request.length)
         for (let i = 0; i < size; i++) {
           request.copy(block, i * request.length)
           const index = first + (((sent + i) * stride) % count)
           stamp(block, i * request.length + keyAt, index)
-          stamp(block, i * request.length + valueAt, index)
+          if (isSet) stamp(block, i * request.length + valueAt, index)
         }
         sent += size
         socket.write(block)
       }
     }
     socket.on('data', (chunk) => {
-      if (chunk.includes('-')) reject(new Error(`a SET was refused: ${chunk.toString('latin1').slice(0, 200)}`))
+      if (chunk.includes('-'))
+        reject(new Error(`a request was refused, or its key is missing: ${chunk.toString('latin1').slice(0, 200)}`))
       answeredBytes += chunk.length
-      options.progress?.(Math.floor(answeredBytes / REPLY.length))
-      if (answeredBytes === total * REPLY.length) resolve()
+      options.progress?.(Math.floor(answeredBytes / replyBytes))
+      if (answeredBytes === total * replyBytes) resolve()
       else fill()
     })
     socket.on('error', reject)
