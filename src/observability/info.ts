@@ -15,6 +15,7 @@ export interface Facts {
   readonly archBits: number
   readonly processId: number
   readonly runId: string
+  readonly replicationId: string
   readonly port: number
   readonly hz: number
   readonly executable: string
@@ -305,9 +306,10 @@ function* stats({ counts, store, pubsub, tracking }: Facts): Iterable<Field> {
   yield ['client_output_buffer_limit_disconnections', counts.outputLimitDisconnections]
 }
 
-function* replication(): Iterable<Field> {
+function* replication(facts: Facts): Iterable<Field> {
   yield ['role', 'master']
   yield ['connected_slaves', 0]
+  yield ['master_replid', facts.replicationId]
 }
 
 function* cpu({ cpu }: Facts): Iterable<Field> {

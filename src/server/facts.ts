@@ -4,6 +4,7 @@ import { arch, type as osType, release, totalmem } from 'node:os'
 import { CASKY_VERSION, REDIS_VERSION } from '../base/version.ts'
 import { GATE_LOADING } from '../engine/engine.ts'
 import type { CommandFacts, Facts } from '../observability/info.ts'
+import { usedMemoryBytes } from './memory.ts'
 import type { Server } from './server.ts'
 
 /** While the store loads there is nothing yet that merges. */
@@ -12,7 +13,7 @@ const NO_MERGE = { state: 'idle', merges: 0, failures: 0, lastFreedBytes: 0, las
 export function gatherFacts(server: Server): Facts {
   const { clock, config, engine, statistics } = server
   const used = process.memoryUsage()
-  const usedBytes = used.heapUsed + used.external
+  const usedBytes = usedMemoryBytes(engine)
   const cpu = process.cpuUsage()
   const store = engine.stats()
   let waiting = 0
@@ -37,6 +38,7 @@ export function gatherFacts(server: Server): Facts {
     archBits: /64|s390x/.test(arch()) ? 64 : 32,
     processId: process.pid,
     runId: server.runId,
+    replicationId: server.replicationId,
     port: server.port,
     hz: config.get('hz'),
     executable: process.execPath,

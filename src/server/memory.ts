@@ -6,23 +6,19 @@ import { totalmem } from 'node:os'
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { MemoryFacts } from '../commands/session.ts'
+import type { Engine } from '../engine/engine.ts'
 import type { Server } from './server.ts'
 
-/** What the process uses beside the store: the JavaScript heap, and buffers outside of it. */
-function processBytes(): { readonly used: number; readonly usage: NodeJS.MemoryUsage } {
-  const usage = process.memoryUsage()
-  return { used: usage.heapUsed + usage.external, usage }
-}
-
-/** At the start, before there is a store. */
-export function startupBytes(): number {
-  return processBytes().used
+/** What is in use: the JavaScript heap, buffers outside of it, keys and cached values. */
+export function usedMemoryBytes(engine: Engine): number {
+  const { heapUsed, external } = process.memoryUsage()
+  const store = engine.stats()
+  return heapUsed + external + store.keydirBytes + store.cache.bytes
 }
 
 export function memoryFacts(server: Server): MemoryFacts {
-  const { used, usage } = processBytes()
-  const store = server.engine.stats()
-  const usedBytes = used + store.keydirBytes + store.cache.bytes
+  const usage = process.memoryUsage()
+  const usedBytes = usedMemoryBytes(server.engine)
   let clients = 0
   let clientBytes = 0
   for (const client of server.clients()) {
@@ -32,7 +28,7 @@ export function memoryFacts(server: Server): MemoryFacts {
   return {
     usedBytes,
     peakBytes: Math.max(usedBytes, server.statistics.peakMemoryBytes),
-    startupBytes: server.startupBytes,
+    startupBytes: server.statistics.startMemoryBytes,
     rssBytes: usage.rss,
     systemBytes: totalmem(),
     heapUsedBytes: usage.heapUsed,

@@ -28,7 +28,7 @@ import { Dispatch } from './dispatch.ts'
 import { gatherFacts } from './facts.ts'
 import { Gather } from './gather.ts'
 import { LatencyMonitor } from './latency.ts'
-import { memoryFacts, purgeMemory, startupBytes } from './memory.ts'
+import { memoryFacts, purgeMemory, usedMemoryBytes } from './memory.ts'
 import { Monitor } from './monitor.ts'
 import { Notifications } from './notifications.ts'
 import { Passwords } from './passwords.ts'
@@ -86,7 +86,6 @@ export class Server implements ServerPort {
   readonly runId: string
   /** INFO's master_replid; DEBUG CHANGE-REPL-ID makes it another. */
   replicationId: string
-  readonly startupBytes: number
   readonly databases: number
   readonly statistics: Statistics
   readonly slowlog: Slowlog
@@ -138,7 +137,6 @@ export class Server implements ServerPort {
     this.startedAt = clock.now()
     this.runId = randomBytes(20).toString('hex')
     this.replicationId = randomBytes(20).toString('hex')
-    this.startupBytes = startupBytes()
     this.databases = config.get('databases')
     this.statistics = new Statistics()
     this.slowlog = new Slowlog()
@@ -215,8 +213,7 @@ export class Server implements ServerPort {
       limits: this.decoderLimits,
     })
     this.followObservation()
-    const { heapUsed, external } = process.memoryUsage()
-    statistics.startMemoryBytes = heapUsed + external
+    statistics.startMemoryBytes = usedMemoryBytes(engine)
     this.cron()
   }
 
@@ -311,8 +308,7 @@ export class Server implements ServerPort {
       this.lastSecond = second
       this.closeLateClients(this.clock.now())
       this.noteRecent()
-      const { heapUsed, external } = process.memoryUsage()
-      this.statistics.peakMemoryBytes = Math.max(this.statistics.peakMemoryBytes, heapUsed + external)
+      this.statistics.peakMemoryBytes = Math.max(this.statistics.peakMemoryBytes, usedMemoryBytes(this.engine))
     }
     this.cronTimer = this.clock.after(this.cronMs, () => this.cron())
   }
@@ -333,7 +329,13 @@ export class Server implements ServerPort {
       const { output, subscriptions } = connection
       const { hardBytes, softBytes, softSeconds } = connection.outputLimit
       const idle = now - connection.lastInteraction
-      if (this.idleSeconds > 0 && idle > this.idleSeconds * 1000 && !connection.isWaiting && subscriptions === null) {
+      if (
+        this.idleSeconds > 0 &&
+        idle > this.idleSeconds * 1000 &&
+        !connection.isWaiting &&
+        subscriptions === null &&
+        !connection.isMonitor
+      ) {
         this.logger.verbose(`Closing idle client: ${connection.describe()}`)
         connection.close()
       } else if (!connection.authenticated && now - connection.connectedAt > AUTHENTICATION_SECONDS * 1000) {

@@ -61,6 +61,7 @@ interface Mover {
 }
 
 const MOVERS: Readonly<Record<string, Mover>> = {
+  'another replication id': { fields: ['master_replid'], act: () => admin.call('DEBUG', 'CHANGE-REPL-ID') },
   'time passes, and is used': {
     fields: ['server_time_usec', 'uptime_in_seconds', 'lru_clock', 'used_cpu_sys', 'used_cpu_user'],
     act: () => fill(2000, kilobyte, 'cpu'),
@@ -298,7 +299,7 @@ describe.skipIf(!caskyIsBuilt())('INFO moves', () => {
 
   beforeAll(async () => {
     const conf = join(scratch, 'casky.conf')
-    writeFileSync(conf, 'merge-enabled no\n')
+    writeFileSync(conf, 'merge-enabled no\nenable-debug-command local\n')
     server = await startServer('casky', { conf })
     admin = await server.connect({ replyLimitMs: 20_000 })
   })
@@ -391,6 +392,7 @@ const FACTS: Facts = {
   archBits: 64,
   processId: 1,
   runId: '',
+  replicationId: '',
   port: 1,
   hz: 10,
   executable: '',
