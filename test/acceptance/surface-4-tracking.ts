@@ -89,6 +89,19 @@ function changing(random: Random): Line {
 
 await verdict.part('conformance', () => playFamilies(verdict, [tracking], casky, redis))
 
+// Where every reply waits for the disk, and where every value comes from it.
+for (const args of [
+  ['--appendfsync', 'always'],
+  ['--value-cache-size', '0'],
+]) {
+  await verdict.part(args.join(' '), async () => {
+    verdict.figure('once more with', args.join(' '))
+    const other = await startServer('casky', { args })
+    await playFamilies(verdict, [tracking], other, redis)
+    await other.stop()
+  })
+}
+
 await verdict.part('seeded steps', async () => {
   const random = randomFrom(seed)
   // a, b and c track (c in RESP2), r and q are told in others' place (q in RESP2), w writes.
