@@ -121,12 +121,15 @@ function waitaof(session: Session, args: Args): void {
   const timeoutMs = parseTimeout(session, args.at(3))
   if (timeoutMs === null) return
 
-  // Whether it is synced is known at once when nothing is left to sync; else the answer comes from a later turn.
+  // Whether it is synced is known at once when nothing is left to sync; else the answer comes from a later turn. A sync that failed is
+  // not tried again, so nobody waits for another.
   let isSynced = false
+  let failure: Error | null = null
   let isOver = false
   let end: (() => void) | null = null
   const say = (): void => {
     isOver = true
+    if (failure !== null && local === 1) return reply.error(engine.gateMessage || `ERR ${failure.message}`)
     reply.array(2)
     reply.integer(isSynced ? 1 : 0)
     reply.integer(0)
@@ -134,10 +137,11 @@ function waitaof(session: Session, args: Args): void {
   engine.whenSynced((error) => {
     if (isOver) return
     isSynced = error === null
-    if (error !== null || replicas > 0 || local === 0) return
-    end?.()
+    failure = error
+    if (local === 1 && (error !== null || replicas === 0)) end?.()
   })
-  if (session.isExecuting || (replicas === 0 && (isSynced || local === 0))) return say()
+  const isEnough = replicas === 0 && (isSynced || local === 0)
+  if (session.isExecuting || isEnough || (failure !== null && local === 1)) return say()
   end = block(session, timeoutMs, say)
 }
 

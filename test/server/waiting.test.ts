@@ -50,18 +50,26 @@ describe('WAITAOF', () => {
     expect((await reply).raw.toString()).toBe('*2\r\n:1\r\n:0\r\n')
   })
 
-  it('says 0 when time is up, and when the sync fails it never says 1', async () => {
+  it('says 0 when time is up', async () => {
     const done: ((error: Error | null) => void)[] = []
     server.engine.asEngine().whenSynced = (callback) => void done.push(callback)
     client.send(encodeRequest(['WAITAOF', '1', '0', '20']))
     expect((await client.reply()).raw.toString()).toBe('*2\r\n:0\r\n:0\r\n')
     done[0]!(null) // too late
-    client.send(encodeRequest(['WAITAOF', '1', '0', '20']))
+    expect(await client.call('PING')).toBe('PONG')
+  })
+
+  it('says that the sync has failed, at once or later: nobody would try again', async () => {
+    const done: ((error: Error | null) => void)[] = []
+    server.engine.asEngine().whenSynced = (callback) => void done.push(callback)
+    client.send(encodeRequest(['WAITAOF', '1', '0', '0']))
     const reply = client.reply()
     await (await server.connect()).call('PING')
-    done[1]!(new Error('EIO'))
-    expect((await reply).raw.toString()).toBe('*2\r\n:0\r\n:0\r\n')
-    expect(await client.call('PING')).toBe('PONG')
+    done[0]!(new Error('EIO'))
+    expect(show((await reply).value)).toContain('MISCONF')
+    server.engine.asEngine().whenSynced = (callback) => callback(new Error('EIO'))
+    expect(await ask('WAITAOF', '1', '0', '0')).toContain('MISCONF')
+    expect(await ask('WAITAOF', '0', '0', '0')).toBe(show([0, 0]))
   })
 
   it('in a transaction says how things stand, and does not wait', async () => {
