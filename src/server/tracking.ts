@@ -45,6 +45,8 @@ export class TrackingTable implements TrackingPort {
   maxKeys: number
   private readonly options: TrackingOptions
   private readonly sessions: Set<Session>
+  /** Clients that track or have tracked, and are still there. */
+  private readonly acquainted: Set<Session>
   /** Most keys have one reader: its number, without a set around it. */
   private readonly readers: Map<string, number | Set<number>>
   private readerCount: number
@@ -57,6 +59,7 @@ export class TrackingTable implements TrackingPort {
     this.maxKeys = 0
     this.options = options
     this.sessions = new Set()
+    this.acquainted = new Set()
     this.readers = new Map()
     this.readerCount = 0
     this.prefixes = new Map()
@@ -91,6 +94,7 @@ export class TrackingTable implements TrackingPort {
     const prefixes = new Set([...(before?.prefixes ?? []), ...wanted.prefixes])
     session.tracking = { ...wanted, prefixes, caching: before?.caching ?? false, isBroken: false }
     this.sessions.add(session)
+    this.acquainted.add(session)
     for (const name of prefixes) {
       const prefix = this.prefixes.get(name)
       if (prefix === undefined) this.prefixes.set(name, { sessions: new Set([session]), changed: new Map() })
@@ -112,10 +116,13 @@ export class TrackingTable implements TrackingPort {
     this.options.interest()
   }
 
-  /** The client is gone. With the last that tracks, what others had read before they went is forgotten: changes cost nothing again. */
+  /**
+   * The client is gone. With the last one there that has ever tracked, what others had read before they went is forgotten: changes
+   * cost nothing again. Who has switched it off and is still there may switch it on again, and then hears of what it read before.
+   */
   leave(session: Session): void {
     this.disable(session)
-    if (this.sessions.size > 0 || this.readers.size === 0) return
+    if (!this.acquainted.delete(session) || this.acquainted.size > 0 || this.readers.size === 0) return
     this.forgetReaders()
   }
 

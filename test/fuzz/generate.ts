@@ -8,7 +8,23 @@ import { type Batch, type ConnectionName, type Step, SUBSCRIBER_ID } from './ste
 import { kinds } from './words.ts'
 
 /** What every batch needs to have something to look at. */
-const CORE = ['SET', 'GET', 'DEL', 'APPEND', 'INCRBY', 'MSET', 'EXPIRE', 'TTL', 'SELECT', 'COPY', 'EXISTS', 'SETRANGE']
+const CORE = [
+  'SET',
+  'GET',
+  'DEL',
+  'APPEND',
+  'INCRBY',
+  'MSET',
+  'EXPIRE',
+  'TTL',
+  'SELECT',
+  'COPY',
+  'EXISTS',
+  'SETRANGE',
+  'EXPIREAT',
+  'SWAPDB',
+  'GET',
+]
 const TRANSACTION = ['MULTI', 'EXEC', 'DISCARD', 'WATCH', 'UNWATCH']
 
 /**

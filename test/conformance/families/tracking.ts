@@ -437,6 +437,17 @@ c| GET k
 SET k 1
 GET k
 
+# who has switched it off and on again hears of what it had read, also when somebody else has left meanwhile
+[hello] HELLO 3
+CLIENT TRACKING ON
+GET k
+CLIENT TRACKING OFF
+c| GET k
+[closed] c| QUIT
+CLIENT TRACKING ON
+b| SET k 1
+[heard] a|
+
 # FLUSHDB and FLUSHALL
 [hello] HELLO 3
 CLIENT TRACKING ON
