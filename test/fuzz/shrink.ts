@@ -51,7 +51,13 @@ async function simplerSteps(steps: readonly Step[], fails: StillFails): Promise<
 
 /** One word less, a long word halved, an odd way of sending made a plain one. */
 function* simplerWays(step: Step): Generator<Step> {
-  if (step.kind === 'closing' || step.kind === 'silent' || step.kind === 'expiring') return
+  if (step.kind === 'closing' || step.kind === 'expiring') return
+  if (step.kind === 'silent') {
+    const more = step.more ?? []
+    if (more.length === 1) yield { on: step.on, kind: 'command', words: more[0]! }
+    else for (let i = 0; i < more.length; i++) yield { ...step, more: more.toSpliced(i, 1) }
+    return
+  }
   if (step.kind === 'inline') yield { ...step, kind: 'command' }
   if (step.on === 'b') yield { ...step, on: 'a' }
   for (let i = step.words.length - 1; i > 0; i--) yield { ...step, words: step.words.toSpliced(i, 1) }
