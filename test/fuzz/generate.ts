@@ -181,7 +181,7 @@ export function generate({ seed, commands, steps }: GenerateOptions): Batch {
     if (random.chance(hurting / 40)) return [random.pick(['nosuch', 'getx', 'SE T', 'hget2', 'x']), ...wild(random)]
     for (;;) {
       const words = [...name.split(' ').map((word) => inSomeCase(word, random)), ...argumentsOf(name, hurting)]
-      if (!isTooLarge(words) && !isTooSoon(words) && !isForeignCursor(words)) return words
+      if (!isTooLarge(words) && !isTooSoon(words) && !isPartOfScan(words)) return words
     }
   }
 
@@ -252,9 +252,13 @@ function isTooSoon(words: readonly string[]): boolean {
   return words.slice(from).some((word) => (Number(word) > 0 && Number(word) < 90_000) || isAboutNow(word))
 }
 
-/** A cursor means something only to the server that gave it. */
-const isForeignCursor = (words: readonly string[]): boolean =>
-  words[0]!.toUpperCase() === 'SCAN' && Number(words[1]) !== 0 && Math.abs(Number(words[1])) < 2 ** 64
+/** Half of a walk is the server's own affair: a cursor means something only to who gave it, and a small COUNT finds what it finds. */
+function isPartOfScan(words: readonly string[]): boolean {
+  if (words[0]!.toUpperCase() !== 'SCAN' || words.length < 2) return false
+  const counts = words.filter((_, i) => i > 1 && words[i - 1]!.toUpperCase() === 'COUNT').map(Number)
+  if (counts.length === 0 || counts.some((count) => count > 0 && count < 1000)) return true
+  return Number(words[1]) !== 0 && Math.abs(Number(words[1])) < 2 ** 64
+}
 
 /** SET with a moment in the past leaves an expired key, and DBSIZE counts it until the server gets round to it. */
 const isLongPast = (moment: string, words: readonly string[]): boolean =>
