@@ -5,9 +5,9 @@
 //
 // Which calls are timed. SLOWLOG must know every command that is slow, and reading the clock around each of them costs a quick one a
 // tenth of its time. But a command can be slow by its own work only if that work does not follow from its arguments, or if there are
-// many of these: such calls are always timed, and so is the first of each packet (`beginBatch`), hence every command of a client that
-// waits for replies. What is left are quick commands inside a pipeline. One of them is slow only when something else is: a
-// collection of garbage, the disk under a cheap read. The clock is read once more after the packet, and when those that were not timed took
+// many of these: such calls are always timed, and so is the first of each batch (`beginBatch`: a packet, or all small ones of a turn).
+// What is left are quick commands that follow others. One of them is slow only when something else is: a
+// collection of garbage, the disk under a cheap read. The clock is read once more after the batch, and when those that were not timed took
 // longer than anybody wants to know of, that is a `stall` for LATENCY, and for a second everything is timed. All of this is one
 // comparison for a call that is not timed, since `untimedArguments` is -1 whenever the next call has to be.
 //
@@ -82,6 +82,7 @@ export class Dispatch {
   private slowMs: number // who takes longer is told to SLOWLOG or LATENCY
   private tracksLatency: boolean // latency-tracking
   private commandsAtBatch: number
+  private batches: number // begun and not ended: packets lie in the batch of their turn (gather.ts)
 
   constructor(options: DispatchOptions) {
     this.table = options.table
@@ -99,6 +100,7 @@ export class Dispatch {
     this.slowMs = 10
     this.tracksLatency = true
     this.commandsAtBatch = 0
+    this.batches = 0
     this.limits = options.limits
     const rows = new Map<Command, Row>()
     for (const command of options.table.byName.values()) {
@@ -263,12 +265,14 @@ export class Dispatch {
 
   /** A packet is going to be run: its first command is timed. */
   beginBatch(): void {
+    if (this.batches++ > 0) return
     this.untimedArguments = -1
     this.commandsAtBatch = this.statistics.commands
   }
 
   /** It has been run, or interrupted. */
   endBatch(): void {
+    if (--this.batches > 0) return
     this.untimedArguments = this.usualArguments
     if (this.statistics.commands - this.commandsAtBatch < 2) return
     const now = this.clock.monotonic()

@@ -25,16 +25,24 @@ export interface Gathering {
   stopReading(): void
 }
 
+/** Who wants to know which commands run together (dispatch.ts). */
+export interface Batches {
+  beginBatch(): void
+  endBatch(): void
+}
+
 export class Gather {
   private readonly engine: Engine
+  private readonly batches: Batches
   private readonly keys: Spans
   private readonly bytes = Buffer.allocUnsafeSlow(SMALL_BYTES * MOST)
   private readonly connections: Gathering[] = []
   private readonly ends = new Int32Array(MOST + 1) // request i is bytes[ends[i], ends[i + 1])
   private count = 0
 
-  constructor(engine: Engine, keys: Spans) {
+  constructor(engine: Engine, batches: Batches, keys: Spans) {
     this.engine = engine
+    this.batches = batches
     this.keys = keys
   }
 
@@ -55,6 +63,8 @@ export class Gather {
   /** Runs all that was put aside. */
   run(): void {
     const { count, connections, bytes, ends } = this
+    if (count === 0) return
+    this.batches.beginBatch()
     for (let first = 0; first < count; first += MAX_SPANS) {
       const last = Math.min(count, first + MAX_SPANS)
       if (last - first > 1) this.warmUp(first, last)
@@ -67,6 +77,7 @@ export class Gather {
     }
     this.count = 0
     connections.length = 0
+    this.batches.endBatch()
   }
 
   /** Runs what one connection has here, because something else of it comes next. */

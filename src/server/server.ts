@@ -190,8 +190,6 @@ export class Server implements ServerPort {
   serve(engine: Engine): void {
     const { clock, latency, logger, slowlog, statistics, table } = this
     this.engine = engine
-    this.gather = new Gather(engine, this.upcoming)
-    this.tick = new Tick(clock, engine, this.gather)
     this.watching = new Watch(engine, this.databases, this.interest)
     this.pubsub = new PubSub(engine)
     this.notifications = new Notifications(engine, this.databases, this.pubsub)
@@ -212,6 +210,8 @@ export class Server implements ServerPort {
       monitor: this.monitors,
       limits: this.decoderLimits,
     })
+    this.gather = new Gather(engine, this.dispatch, this.upcoming)
+    this.tick = new Tick(clock, engine, this.gather)
     this.followObservation()
     statistics.startMemoryBytes = usedMemoryBytes(engine)
     this.cron()

@@ -36,7 +36,7 @@ beforeEach(() => {
       )
     },
   }
-  gather = new Gather(engine as unknown as Engine, new Spans())
+  gather = new Gather(engine as unknown as Engine, { beginBatch() {}, endBatch() {} }, new Spans())
 })
 
 const get = (key: string): Buffer => encodeRequest(['GET', key])
