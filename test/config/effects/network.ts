@@ -39,7 +39,7 @@ export const networkEffects: Effects = {
     expect(await client.call('CONFIG', 'SET', 'timeout', '100', 'port', String(other.port))).toBe(taken)
     expect(await client.call('CONFIG', 'GET', 'port', 'timeout')).toEqual(['port', String(server.port), 'timeout', '0'])
     expect(await (await world.connect(server)).call('PING')).toBe('PONG')
-    expect(server.child.output()).toContain('bind: Address already in use')
+    await expect.poll(() => server.child.output()).toContain('bind: Address already in use')
 
     const port = await freePort()
     // Two at once on one connection, and one behind them on another: each waits for the one before it.
