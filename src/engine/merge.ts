@@ -46,7 +46,7 @@ import {
 import { SegmentScanner } from './scanner.ts'
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './segment-header.ts'
 import type { Storage, StorageFile } from './storage.ts'
-import { close, open, sync, syncDirectory, type Task, unlink, wait, write } from './task.ts'
+import { begin, close, open, sync, syncDirectory, type Task, unlink, wait, write } from './task.ts'
 
 export interface MergeInput {
   readonly number: number
@@ -145,7 +145,7 @@ export class DamagedInputError extends Error {
 
 /** A question costs its trip to a busy event loop and back, so it should be worth it; answering this many takes about a millisecond. */
 const BATCH_RECORDS = 2048
-const BATCH_BYTES = 1024 * 1024
+const BATCH_BYTES = 2 * 1024 * 1024
 const OUTPUT_BUFFER_BYTES = 1024 * 1024
 const SYNC_EVERY_BYTES = 4 * 1024 * 1024
 const WINDOWS_BYTES = 32 * 1024 * 1024
@@ -167,7 +167,8 @@ export function* mergeTask(
 ): Task<MergeResult> {
   const readers: Reader[] = []
   const writer = new OutputWriter(storage, job)
-  const batch = new Batch()
+  let batch = new Batch()
+  let next = new Batch()
   const hidden = new Hidden(storage, job.outside)
   let bytesRead = 0
   let dropped = 0
@@ -181,17 +182,15 @@ export function* mergeTask(
       readers.push(reader)
       yield* step(reader)
     }
-    for (;;) {
-      batch.clear()
-      while (!batch.full) {
-        const reader = lowest(readers)
-        if (reader === null) break
-        batch.add(reader.input, reader.scanner)
-        bytesRead += reader.scanner.head.end - reader.scanner.at
-        yield* step(reader)
-      }
-      if (batch.count === 0) break
-      const answer = yield* wait<Answer>((done) => handlers.ask(batch.question(), (reply) => done(null, reply)))
+    const ask = (of: Batch): (() => Task<Answer>) =>
+      begin<Answer>((done) => handlers.ask(of.question(), (reply) => done(null, reply)))
+    // While one batch is with the keydir's owner, who is busy, the next is read and the one before is copied.
+    bytesRead += yield* fill(batch, readers)
+    let answered = ask(batch)
+    while (batch.count > 0) {
+      bytesRead += yield* fill(next, readers)
+      const answer = yield* answered()
+      if (next.count > 0) answered = ask(next)
       for (let i = 0; i < batch.count; i++) {
         const verdict = answer[i] as number
         if (verdict === DEAD) continue
@@ -205,6 +204,9 @@ export function* mergeTask(
       yield* wait<void>((done) =>
         pace.wait(restMs(job, bytesRead + writer.bytesWritten, startedAt, clock), done as never),
       )
+      const done = batch
+      batch = next
+      next = done
     }
     const outputs = yield* writer.finish()
     return {
@@ -220,6 +222,20 @@ export function* mergeTask(
   } finally {
     for (const reader of readers) yield* close(reader.file)
   }
+}
+
+// Takes in the records that come next in sequence. Returns the bytes read for it.
+function* fill(batch: Batch, readers: readonly Reader[]): Task<number> {
+  let bytes = 0
+  batch.clear()
+  while (!batch.full) {
+    const reader = lowest(readers)
+    if (reader === null) break
+    batch.add(reader.input, reader.scanner)
+    bytes += reader.scanner.head.end - reader.scanner.at
+    yield* step(reader)
+  }
+  return bytes
 }
 
 // Reads a reader's next record that concerns a merge.

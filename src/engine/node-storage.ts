@@ -48,12 +48,34 @@ class NodeFile implements StorageFile {
   }
 }
 
+/** For a thread of its own: reads and writes wait here, which spares the way to the pool and back. Syncing still goes there. */
+class WaitingFile extends NodeFile {
+  override read(into: Uint8Array, start: number, length: number, position: number, done: Done<number>): void {
+    attempt(() => this.readSync(into, start, length, position), done)
+  }
+
+  override write(from: Uint8Array, start: number, length: number, position: number, done: Done<number>): void {
+    attempt(() => this.writeSync(from, start, length, position), done)
+  }
+}
+
+function attempt(call: () => number, done: Done<number>): void {
+  let n = 0
+  let error: StorageError | null = null
+  try {
+    n = call()
+  } catch (thrown) {
+    error = thrown as StorageError
+  }
+  done(error, n)
+}
+
 function refuse<T>(done: Done<T>, value: T): void {
   process.nextTick(done, Object.assign(new Error('file is closed'), { code: 'EBADF' }), value)
 }
 
-/** Files below `root`, an existing directory. */
-export function nodeStorage(root: string): Storage {
+/** Files below `root`, an existing directory. `waits`: the calling thread has nothing else to do than to wait for reads and writes. */
+export function nodeStorage(root: string, waits = false): Storage {
   const at = (name: string): string => path.join(root, name)
   return {
     open(name, mode, done) {
@@ -61,7 +83,7 @@ export function nodeStorage(root: string): Storage {
       const flags = mode === 'read' ? O_RDONLY : O_RDWR | O_CREAT | O_EXCL
       fs.open(at(name), flags, 0o600, (error, descriptor) => {
         if (error) done(error as StorageError, undefined as never)
-        else done(null, new NodeFile(descriptor))
+        else done(null, waits ? new WaitingFile(descriptor) : new NodeFile(descriptor))
       })
     },
     list(directory, done) {

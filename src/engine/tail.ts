@@ -14,7 +14,7 @@ import { NOT_RESIDENT, type Segment } from './segments.ts'
 
 /** Size of a block, unless a record is larger. Blocks of this size are used again. */
 export const BLOCK_BYTES = 1024 * 1024
-const SPARE_BLOCKS = 4
+const SPARE_BLOCKS = 8
 
 export interface Block {
   segment: Segment

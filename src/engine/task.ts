@@ -124,3 +124,18 @@ export function isMissing(error: unknown): boolean {
 export function isUnreadable(error: unknown): boolean {
   return (error as { code?: string } | null)?.code === 'EIO'
 }
+
+/** Starts a call now and waits for it later: the task does something else meanwhile. Returns what to wait with, once. */
+export function begin<T>(start: (done: Done<T>) => void): () => Task<T> {
+  let ended: { readonly error: Error | null; readonly value: T } | null = null
+  let waiting: Done<T> | null = null
+  start((error, value) => {
+    ended = { error, value }
+    waiting?.(error, value)
+  })
+  return () =>
+    wait<T>((done) => {
+      if (ended === null) waiting = done
+      else done(ended.error as never, ended.value)
+    })
+}

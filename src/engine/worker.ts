@@ -12,7 +12,7 @@ import type { FromWorker, ToWorker } from './worker-driver.ts'
 const port = parentPort
 if (port === null) throw new Error('this file is the background thread of the engine; start main.js instead')
 
-const storage = nodeStorage((workerData as { directory: string }).directory)
+const storage = nodeStorage((workerData as { directory: string }).directory, true)
 const paces = new Map<number, Pace>()
 const waiting = new Map<number, (answer: Answer) => void>()
 

@@ -15,6 +15,8 @@ export interface LoadOptions {
   readonly host?: string
   /** The i-th request is for key first + (i * stride) % count. Default 1: in order. No common divisor with count. */
   readonly stride?: number
+  /** Requests a second at most. Default: as fast as they are answered. */
+  readonly rate?: number
   /** Stop after so many requests. */
   readonly only?: number
   /** Called now and then with the number of keys acknowledged. */
@@ -23,6 +25,9 @@ export interface LoadOptions {
 
 /** Requests in one write. */
 const BLOCK = 1000
+/** With a rate: requests in one write, and how often there is a look whether more are due. */
+const PACED_BLOCK = 100
+const PACE_MS = 1
 /** Blocks sent and not yet answered: enough to keep the server busy, little enough to keep its buffers small. */
 const IN_FLIGHT = 8
 const DIGITS = 12
@@ -51,7 +56,7 @@ export function readKeys(options: LoadOptions): Promise<number> {
 
 /** Sends the request for each key and counts the bytes of replies, which are all of one length. */
 async function stream(options: LoadOptions, request: Buffer, replyBytes: number): Promise<number> {
-  const { port, count, first = 0, valueBytes, stride = 1 } = options
+  const { port, count, first = 0, valueBytes, stride = 1, rate } = options
   const socket = connect({ port, host: options.host ?? '127.0.0.1' })
   await once(socket, 'connect')
   socket.setNoDelay(true)
@@ -62,10 +67,12 @@ async function stream(options: LoadOptions, request: Buffer, replyBytes: number)
   const total = options.only ?? count
   let sent = 0
   let answeredBytes = 0
+  let pacer: NodeJS.Timeout | undefined
   await new Promise<void>((resolve, reject) => {
     const fill = (): void => {
-      while (sent < total && sent - answeredBytes / replyBytes < BLOCK * IN_FLIGHT) {
-        const size = Math.min(BLOCK, total - sent)
+      const due = rate === undefined ? total : Math.min(total, ((performance.now() - started) / 1000) * rate)
+      while (sent < due && sent - answeredBytes / replyBytes < BLOCK * IN_FLIGHT) {
+        const size = Math.min(rate === undefined ? BLOCK : PACED_BLOCK, total - sent)
         const block = Buffer.allocUnsafe(size * request.length)
         for (let i = 0; i < size; i++) {
           request.copy(block, i * request.length)
@@ -88,7 +95,8 @@ async function stream(options: LoadOptions, request: Buffer, replyBytes: number)
     socket.on('error', reject)
     socket.on('close', () => reject(new Error('the server closed while keys were loaded')))
     fill()
-  })
+    if (rate !== undefined) pacer = setInterval(fill, PACE_MS)
+  }).finally(() => clearInterval(pacer))
   socket.removeAllListeners('close')
   socket.destroy()
   return performance.now() - started

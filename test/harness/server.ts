@@ -77,7 +77,11 @@ export async function startServer(kind: Kind, options: ServerOptions = {}): Prom
 /** Spawns the server and does not wait for it: for whoever wants to kill it while it starts. */
 export function launch(kind: Kind, port: number, dir: string, options: ServerOptions = {}): Promise<Child> {
   return startChild(program(kind), commandLine(kind, port, dir, options), {
-    env: { UV_THREADPOOL_SIZE: '8', GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1', ...options.env },
+    env: {
+      UV_THREADPOOL_SIZE: '8',
+      GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4194304',
+      ...options.env,
+    },
     cwd: tmpdir(), // not `dir`: making it is the server's own business
   })
 }
