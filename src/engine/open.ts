@@ -95,7 +95,7 @@ export function openOn(options: EngineOptions, events: EngineEvents, done: OpenD
     databases: new Databases(options.databases),
     clock,
     logger,
-    readFuse: new Fuse(clock, options.synchronousIo),
+    readFuse: new Fuse(clock, options.synchronousIo, () => process.resourceUsage().fsRead),
     settings: { ...options.settings },
     events,
     coldReads: options.coldReads,

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest'
+import { Fuse } from '../../src/engine/fuse.ts'
+import { ManualClock } from './manual-clock.ts'
+
+function call(fuse: Fuse, clock: ManualClock, ms: number): boolean {
+  fuse.tick()
+  if (!fuse.begin()) return false
+  clock.advance(ms)
+  fuse.end()
+  return true
+}
+
+test('a slow call sends its kind to the threads for a while, a very slow one for seconds', () => {
+  const clock = new ManualClock()
+  clock.advance(1000)
+  const fuse = new Fuse(clock, true)
+  expect(call(fuse, clock, 0.5)).toBe(true)
+  expect(call(fuse, clock, 3)).toBe(true)
+  expect(call(fuse, clock, 0)).toBe(false)
+  clock.advance(21)
+  expect(call(fuse, clock, 12)).toBe(true)
+  clock.advance(4000)
+  expect(call(fuse, clock, 0)).toBe(false)
+  clock.advance(1100)
+  expect(call(fuse, clock, 0)).toBe(true)
+})
+
+test('a read that was slow without any block from a disk has only lost its core: nothing follows', () => {
+  const clock = new ManualClock()
+  let blocks = 0
+  const fuse = new Fuse(clock, true, () => blocks)
+  for (let i = 0; i < 5; i++) expect(call(fuse, clock, 30)).toBe(true)
+  blocks += 8
+  expect(call(fuse, clock, 30)).toBe(true)
+  expect(call(fuse, clock, 0)).toBe(false)
+})
+
+test('a turn has a budget', () => {
+  const clock = new ManualClock()
+  const fuse = new Fuse(clock, true)
+  for (let i = 0; i < 3; i++) {
+    expect(fuse.begin()).toBe(true)
+    clock.advance(0.9)
+    fuse.end()
+  }
+  expect(fuse.begin()).toBe(false)
+  fuse.tick()
+  expect(fuse.begin()).toBe(true)
+})
