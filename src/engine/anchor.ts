@@ -11,7 +11,7 @@
 //          unnoticed; 0, 0 in merge outputs), zero u32
 
 import { createHash } from 'node:crypto'
-import { headMask, recordBytes, type Salt } from './record.ts'
+import { HEAD_BYTES, headMask, KIND_ANCHOR, recordBytes, type Salt, sealRecord } from './record.ts'
 
 export const ANCHOR_KEY_BYTES = 16
 export const ANCHOR_VALUE_BYTES = 20
@@ -66,6 +66,26 @@ export function writeClaim(view: DataView, at: number, claim: AnchorClaim): void
   view.setUint32(at + 8, claim.previousSegment, true)
   view.setUint32(at + 12, claim.previousLength, true)
   view.setUint32(at + 16, 0, true)
+}
+
+export const NO_CLAIM: AnchorClaim = { provenSegment: 0, provenOffset: 0, previousSegment: 0, previousLength: 0 }
+
+/** Writes an anchor record for `offset` of the segment with that salt at bytes[at...]: ANCHOR_BYTES long. */
+export function sealAnchor(
+  bytes: Buffer,
+  view: DataView,
+  at: number,
+  salt: Salt,
+  seed: AnchorSeed,
+  offset: number,
+  claim: AnchorClaim,
+  sequence: number,
+  timeMs: number,
+): void {
+  writeMark(seed, offset, bytes, view, at + HEAD_BYTES)
+  writeClaim(view, at + HEAD_BYTES + ANCHOR_KEY_BYTES, claim)
+  const [keyBytes, valueBytes] = [ANCHOR_KEY_BYTES, ANCHOR_VALUE_BYTES]
+  sealRecord(bytes, view, at, salt, offset, KIND_ANCHOR, 0, 0, 0, keyBytes, valueBytes, sequence, timeMs, 0)
 }
 
 export function readClaim(view: DataView, at: number): AnchorClaim {

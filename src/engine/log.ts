@@ -20,17 +20,14 @@ import type { Slice } from '../base/slice.ts'
 import {
   ANCHOR_BYTES,
   ANCHOR_EVERY_BYTES,
-  ANCHOR_KEY_BYTES,
-  ANCHOR_VALUE_BYTES,
   type AnchorClaim,
   type AnchorSeed,
   anchorSeed,
-  writeClaim,
-  writeMark,
+  sealAnchor,
 } from './anchor.ts'
 import type { Appendfsync } from './engine.ts'
 import type { Fuse } from './fuse.ts'
-import { FLAG_BATCH, HEAD_BYTES, headBytes, KIND_ANCHOR, KIND_BATCH_END, KIND_TOMBSTONE, sealRecord } from './record.ts'
+import { FLAG_BATCH, headBytes, KIND_BATCH_END, KIND_TOMBSTONE, sealRecord } from './record.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
 import type { Segment } from './segments.ts'
 import type { StorageFile } from './storage.ts'
@@ -254,24 +251,7 @@ export class Log {
     const block = this.tail.room(this.active, length)
     const at = block.length
     const offset = active.sizeBytes
-    writeMark(this.seed, offset, block.bytes, block.view, at + HEAD_BYTES)
-    writeClaim(block.view, at + HEAD_BYTES + ANCHOR_KEY_BYTES, this.claim)
-    sealRecord(
-      block.bytes,
-      block.view,
-      at,
-      active.salt,
-      offset,
-      KIND_ANCHOR,
-      0,
-      0,
-      0,
-      ANCHOR_KEY_BYTES,
-      ANCHOR_VALUE_BYTES,
-      this.appended,
-      this.clock.now(),
-      0,
-    )
+    sealAnchor(block.bytes, block.view, at, active.salt, this.seed, offset, this.claim, this.appended, this.clock.now())
     this.advance(block, length)
     this.anchorAt = offset
     this.anchorDue = false

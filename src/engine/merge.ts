@@ -15,22 +15,13 @@
 // on without the lost records could drop a tombstone whose old value lies in the part that stays.
 
 import type { Clock } from '../base/clock.ts'
-import {
-  ANCHOR_BYTES,
-  ANCHOR_EVERY_BYTES,
-  ANCHOR_KEY_BYTES,
-  ANCHOR_VALUE_BYTES,
-  anchorSeed,
-  writeClaim,
-  writeMark,
-} from './anchor.ts'
+import { ANCHOR_BYTES, ANCHOR_EVERY_BYTES, anchorSeed, NO_CLAIM, sealAnchor } from './anchor.ts'
 import type { MergeHandlers, Pace } from './background.ts'
 import { dataName } from './filename.ts'
 import { filterHas, filterHash } from './filter.ts'
 import { readHint } from './hint.ts'
 import {
   FLAG_BATCH,
-  HEAD_BYTES,
   HEAD_END,
   HEAD_GOOD,
   Head,
@@ -41,7 +32,6 @@ import {
   moveRecord,
   readHead,
   type Salt,
-  sealRecord,
 } from './record.ts'
 import { SegmentScanner } from './scanner.ts'
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './segment-header.ts'
@@ -490,23 +480,16 @@ class OutputWriter {
   private anchor(output: MergeOutput): void {
     const at = this.length
     const offset = output.validBytes
-    writeMark(this.seed, offset, this.buffer, this.view, at + HEAD_BYTES)
-    writeClaim(this.view, at + HEAD_BYTES + ANCHOR_KEY_BYTES, NO_CLAIM)
-    sealRecord(
+    sealAnchor(
       this.buffer,
       this.view,
       at,
       output.salt,
+      this.seed,
       offset,
-      KIND_ANCHOR,
-      0,
-      0,
-      0,
-      ANCHOR_KEY_BYTES,
-      ANCHOR_VALUE_BYTES,
+      NO_CLAIM,
       output.highSequence,
       output.highTime,
-      0,
     )
     this.anchorAt = offset
     this.length += ANCHOR_BYTES
@@ -570,8 +553,6 @@ class OutputWriter {
     yield* close(file)
   }
 }
-
-const NO_CLAIM = { provenSegment: 0, provenOffset: 0, previousSegment: 0, previousLength: 0 }
 
 function newMoves(capacity: number): Moves {
   return {

@@ -1,17 +1,9 @@
 // The copy of the log's unproven tail that recovery makes (recovery.ts, step 4): records with their sequences, as plain records, in
 // fresh segments that are synced. They count when the next manifest lists them.
 
-import {
-  ANCHOR_BYTES,
-  ANCHOR_EVERY_BYTES,
-  ANCHOR_KEY_BYTES,
-  ANCHOR_VALUE_BYTES,
-  anchorSeed,
-  writeClaim,
-  writeMark,
-} from './anchor.ts'
+import { ANCHOR_BYTES, ANCHOR_EVERY_BYTES, anchorSeed, NO_CLAIM, sealAnchor } from './anchor.ts'
 import type { Catalog } from './catalog.ts'
-import { FLAG_BATCH, HEAD_BYTES, KIND_ANCHOR, moveRecord, sealRecord } from './record.ts'
+import { FLAG_BATCH, moveRecord } from './record.ts'
 import type { SegmentScanner } from './scanner.ts'
 import type { Segment } from './segments.ts'
 import type { StorageFile } from './storage.ts'
@@ -20,8 +12,6 @@ import { sync, type Task, write } from './task.ts'
 const BUFFER_BYTES = 1024 * 1024
 /** A copy never grows beyond this, however long the tail. */
 const COPY_SEGMENT_BYTES = 1024 * 1024 * 1024
-const NO_CLAIM = { provenSegment: 0, provenOffset: 0, previousSegment: 0, previousLength: 0 }
-
 export class TailCopy {
   private readonly catalog: Catalog
   private segment: Segment | null = null
@@ -85,24 +75,7 @@ export class TailCopy {
   private anchor(segment: Segment, sequence: number, timeMs: number): void {
     const at = this.length
     const offset = segment.sizeBytes
-    writeMark(this.seed, offset, this.buffer, this.view, at + HEAD_BYTES)
-    writeClaim(this.view, at + HEAD_BYTES + ANCHOR_KEY_BYTES, NO_CLAIM)
-    sealRecord(
-      this.buffer,
-      this.view,
-      at,
-      segment.salt,
-      offset,
-      KIND_ANCHOR,
-      0,
-      0,
-      0,
-      ANCHOR_KEY_BYTES,
-      ANCHOR_VALUE_BYTES,
-      sequence,
-      timeMs,
-      0,
-    )
+    sealAnchor(this.buffer, this.view, at, segment.salt, this.seed, offset, NO_CLAIM, sequence, timeMs)
     this.anchorAt = offset
     this.length += ANCHOR_BYTES
     segment.sizeBytes += ANCHOR_BYTES
