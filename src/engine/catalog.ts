@@ -2,6 +2,10 @@
 //
 // Jobs that change what the manifest says (a new segment, a seal, a merge's outcome, a repair) run one after the other. Each commits a
 // manifest made at that moment from all segments that are `listed`; there is no other way to the file.
+//
+// Whatever syncs the directory passes it too. The kernel tells of a failed sync once: a job beside a commit could be told of an error that was
+// about the manifest's new name, and the commit would hear nothing, and remove what the manifest on disk still lists (found by failing every call
+// of a run once: a hint's sync of the directory took the error).
 
 import { dataName } from './filename.ts'
 import type { Manifest } from './manifest.ts'

@@ -36,7 +36,7 @@ import {
 import { SegmentScanner } from './scanner.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
 import type { Storage, StorageFile } from './storage.ts'
-import { close, isMissing, open, read, rename, size, sync, syncDirectory, type Task, unlink, write } from './task.ts'
+import { close, isMissing, open, read, rename, size, sync, type Task, unlink, write } from './task.ts'
 
 const MAGIC = Buffer.from('CASKYHNT', 'latin1')
 const ENTRY_BYTES = 32
@@ -182,7 +182,7 @@ export function* readHint(storage: Storage, subject: HintSubject): Task<Hint | n
   }
 }
 
-/** Writes a hint's bytes in place: aside, synced, renamed, directory synced. */
+/** Writes a hint's bytes in place: aside, synced, renamed. */
 export function* storeHint(storage: Storage, number: number, bytes: Buffer): Task<void> {
   const name = hintName(number)
   try {
@@ -198,7 +198,8 @@ export function* storeHint(storage: Storage, number: number, bytes: Buffer): Tas
     yield* close(file)
   }
   yield* rename(storage, temporary(name), name)
-  yield* syncDirectory(storage, '')
+  // The directory is not synced: a name that a crash takes back is a hint that is not there. And who syncs a directory takes its errors; this
+  // one would go to a job that nobody depends on, and the commit of a manifest beside it would be told that all is well (catalog.ts).
 }
 
 export interface HintResult {

@@ -36,7 +36,7 @@ import {
 import { SegmentScanner } from './scanner.ts'
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './segment-header.ts'
 import type { Storage, StorageFile } from './storage.ts'
-import { begin, close, open, sync, syncDirectory, type Task, unlink, wait, write } from './task.ts'
+import { begin, close, open, sync, type Task, unlink, wait, write } from './task.ts'
 
 export interface MergeInput {
   readonly number: number
@@ -429,10 +429,9 @@ class OutputWriter {
     m.sequences[n] = head.sequence
   }
 
-  /** Syncs and closes the last output. Returns all of them, durable, names included. */
+  /** Syncs and closes the last output. Returns all of them, durable but for their names: the owner syncs the directory (merger.ts). */
   *finish(): Task<MergeOutput[]> {
     yield* this.closeOutput()
-    if (this.outputs.length > 0) yield* syncDirectory(this.storage, '')
     return this.outputs
   }
 

@@ -1,7 +1,7 @@
 // The merge as the engine's owner sees it: decides when, answers which records live, moves the entries, commits.
 //
 // The order that keeps everything (design: Merge; invariants 3 and 4):
-//   1. the task copies what lives; its outputs are synced (merge.ts)
+//   1. the task copies what lives; its outputs are synced (merge.ts), and their names
 //   2. entries move by compare-and-replace: only those that still are what the task read
 //   3. the log is synced past everything appended by then: a value that killed an old record must be durable before that record goes
 //   4. one manifest lists the outputs and no longer the inputs
@@ -30,7 +30,7 @@ import {
 import { type Choice, chooseInputs, inWindow, type SegmentFacts } from './merge-policy.ts'
 import { KIND_SYSTEM, KIND_TOMBSTONE, KIND_TOUCH } from './record.ts'
 import type { Segment } from './segments.ts'
-import { type Task, wait } from './task.ts'
+import { syncDirectory, type Task, wait } from './task.ts'
 
 const MOVES_A_SLICE = 2000
 /** After a seal or a merge the next check comes soon, but not at once: seals come in bursts. */
@@ -292,12 +292,18 @@ export class Merger implements MergeControl {
           return
         }
         const outputBytes = result.outputs.reduce((sum, output) => sum + output.validBytes, 0)
-        if (store.log.failures !== failures || this.closed) {
-          this.discard(result)
-          ended(new Error('the log failed or closed meanwhile'), 0)
-          return
-        }
-        this.apply(inputs, result, failures, (failed) => ended(failed, failed === null ? inputBytes - outputBytes : 0))
+        // The outputs' names, before an entry points into them. In the queue of manifests: an error of a directory's sync is told once, and
+        // beside a commit it could be the commit's.
+        const named = (): Task<void> => syncDirectory(store.segments.storage, '')
+        catalog.enqueue(named, (unnamed) => {
+          if (unnamed !== null || store.log.failures !== failures || this.closed) {
+            this.discard(result)
+            ended(unnamed ?? new Error('the log failed or closed meanwhile'), 0)
+            return
+          }
+          const freed = inputBytes - outputBytes
+          this.apply(inputs, result, failures, (failed) => ended(failed, failed === null ? freed : 0))
+        })
       },
     )
     if (this.paused) this.running?.pause()
