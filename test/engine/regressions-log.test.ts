@@ -510,3 +510,22 @@ test('BGSAVE and MERGE inside of EXEC seal when it has ended, all of it', async 
   // A merge that never ends would keep the store from closing.
   await store.close()
 })
+
+describe('syncs of the directory beside the commit of a manifest', () => {
+  test('a hint is made without one: its error would be told to the hint, and the manifest beside it would go on as if its name were durable', async () => {
+    const { store, storage } = await watched()
+    store.put('a', 'value')
+    await store.tick()
+    await store.seal()
+    await store.quiet()
+    const before = storage.calls.length
+    const hints = storage.calls.filter((call) => call.startsWith('rename') && call.endsWith('.hint')).length
+    expect(hints).toBeGreaterThan(0)
+    // Every sync of the directory follows the creation of a segment or the rename of a manifest, none that of a hint.
+    const names = storage.calls.slice(0, before).filter((call) => /^(rename|create|open|syncDirectory)/.test(call))
+    for (const [i, call] of names.entries()) {
+      if (call.startsWith('syncDirectory')) expect(names[i - 1]).not.toMatch(/^rename.*\.hint$/)
+    }
+    await store.close()
+  })
+})
