@@ -25,7 +25,7 @@ import { ANCHOR_KEY_BYTES, type AnchorClaim, readClaim } from './anchor.ts'
 import type { Catalog } from './catalog.ts'
 import type { Databases } from './databases.ts'
 import { NONE } from './engine.ts'
-import { dataName, isTemporary, parseSegmentName, QUARANTINE } from './filename.ts'
+import { dataName, hintName, isTemporary, parseSegmentName, QUARANTINE } from './filename.ts'
 import { type Hint, readHint, readHintEntry } from './hint.ts'
 import type { Keydir } from './keydir/keydir.ts'
 import type { Manifest, ManifestSegment } from './manifest.ts'
@@ -152,6 +152,7 @@ export class Recovery {
       yield* this.loadLogEnd(openOnes)
     }
     this.refuseIfLost()
+    for (const segment of openOnes) yield* this.forgetHint(segment)
     yield* this.tidy()
     if (manifest !== null) this.out.lastSequence = Math.max(this.out.lastSequence, manifest.nextSequence - 1)
     return this.out
@@ -301,6 +302,16 @@ export class Recovery {
     } catch (error) {
       if (isMissing(error)) return false
       throw error
+    }
+  }
+
+  // A crash can leave the hint of a segment that its manifest lists as open. What was read is what the data says; the next start, for which
+  // the segment is sealed, must not read something else from a hint that this one did not look at.
+  private *forgetHint(segment: Segment): Task<void> {
+    try {
+      yield* unlink(this.p.storage, hintName(segment.number))
+    } catch (error) {
+      if (!isMissing(error)) throw error
     }
   }
 
