@@ -1,4 +1,4 @@
-// Storage on real files: node:fs and nothing else. Each call is one system call through libuv's thread pool.
+// Storage on real files: node:fs and nothing else. Each call is one system call, through libuv's thread pool unless the caller waits for it.
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'

@@ -263,7 +263,7 @@ export class Dispatch {
     return sum
   }
 
-  /** A packet is going to be run: its first command is timed. */
+  /** A packet, or the small ones of a turn, are going to be run: the first call is timed. */
   beginBatch(): void {
     if (this.batches++ > 0) return
     this.untimedArguments = -1
@@ -273,10 +273,12 @@ export class Dispatch {
   /** It has been run, or interrupted. */
   endBatch(): void {
     if (--this.batches > 0) return
+    // Where nothing was called (unknown commands, MULTI's queue) the clock was not read, and there is nothing to look back from.
+    const wasTimed = this.untimedArguments >= 0
     this.untimedArguments = this.usualArguments
     if (this.statistics.commands - this.commandsAtBatch < 2) return
     const now = this.clock.monotonic()
-    this.lookBack(now)
+    if (wasTimed) this.lookBack(now)
     if (this.vigilantUntilMs > 0 && now > this.vigilantUntilMs) this.observe()
   }
 

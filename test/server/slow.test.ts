@@ -89,6 +89,13 @@ describe('SLOWLOG knows', () => {
     expect(await slow()).toEqual([])
   })
 
+  it('no stall where nothing was called: unknown commands after a quiet while', async () => {
+    await client.call('CONFIG', 'SET', 'latency-monitor-threshold', '5')
+    nowMs += 2000
+    await pipeline(['NOPE', '1'], ['NOPE', '2'], ['NOPE', '3'])
+    expect(await events()).toEqual([])
+  })
+
   it('all of it when the threshold is below a millisecond', async () => {
     await client.call('CONFIG', 'SET', 'slowlog-log-slower-than', '0')
     await client.call('SLOWLOG', 'RESET')
