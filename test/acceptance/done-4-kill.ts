@@ -21,8 +21,8 @@ for (const appendfsync of ['always', 'everysec'] as const) {
     cycles,
     seed,
     appendfsync,
-    progress: (cycle, operations) => {
-      if (cycle % 50 === 0) verdict.figure(`  after ${cycle} cycles`, `${operations} operations acknowledged`)
+    progress: (kills, operations) => {
+      if (kills % 50 === 0) verdict.figure(`  after ${kills} kills`, `${operations} operations acknowledged`)
     },
   })
   verdict.figure(

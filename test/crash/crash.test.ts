@@ -1,6 +1,8 @@
 // kill -9 under load: nothing acknowledged is lost, nothing comes back, whatever survives is a prefix.
 //
-//   npx vitest run test/crash                  ten cycles a mode; CASKY_TEST_FULL=1: sixty
+//   npx vitest run test/crash                  a few kills a mode; CASKY_TEST_FULL=1: more, and with a new
+//                                              configuration at each start
+//   npm run soak -- kill 10000                 as many as asked
 //   npx tsx test/crash/main.ts --seed 7        one seed again, on its own
 //
 // The ledger itself is tested first, and the whole driver is tried on redis-server: one that keeps its log passes, one
@@ -58,6 +60,24 @@ describe('the ledger', () => {
     expect(ledger.settle(seen({ a: '2', b: '2' }))).toEqual([])
   })
 
+  it('follows keys through a swap of databases and the flush of one', () => {
+    const ledger = new Ledger()
+    const steps: Operation[] = [
+      put(1, ['0/a', '1'], ['0/b', '1'], ['1/a', '2']),
+      { seq: 2, effects: [{ kind: 'swap', prefixes: ['0/', '1/'] }] },
+      { seq: 3, effects: [{ kind: 'clear', prefix: '0/' }] },
+    ]
+    for (const step of steps) ledger.invoke(step)
+    ledger.acknowledge(steps[0]!)
+    expect(ledger.settle(seen({ '0/a': '1', '1/a': '2', '1/b': '1' }))).not.toEqual([]) // half a swap
+    expect(ledger.settle(seen({ '0/a': '2', '1/a': '1', '1/b': '1' }))).toEqual([])
+    const flush = steps[2]!
+    ledger.invoke(flush)
+    ledger.acknowledge(flush)
+    expect(ledger.settle(seen({ '0/a': '2', '1/a': '1', '1/b': '1' }))).not.toEqual([])
+    expect(ledger.settle(seen({ '1/a': '1', '1/b': '1' }))).toEqual([])
+  })
+
   it('refuses a deleted key that comes back, and an expired one', () => {
     const { ledger, second } = history()
     ledger.acknowledge(second)
@@ -111,15 +131,17 @@ describe.skipIf(skipWithout('redis-server'))('the driver, tried on redis-server'
 })
 
 describe('Casky', () => {
-  const cycles = process.env.CASKY_TEST_FULL === '1' ? 60 : 10
-  it.each(['always', 'everysec'] as const)(
-    'loses nothing to kill -9 with appendfsync %s',
+  const isFull = process.env.CASKY_TEST_FULL === '1'
+  const seed = Number(process.env.CASKY_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31))
+  const modes = ['always', 'everysec', undefined] as const
+  it.each(modes)(
+    'loses nothing to kill -9 with appendfsync %s (undefined: a random configuration at each start)',
     async (appendfsync) => {
-      const seed = Number(process.env.CASKY_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31))
-      const result = await killCycles({ cycles, seed, appendfsync })
+      const cycles = isFull ? 40 : 8
+      const result = await killCycles({ cycles, seed, ...(appendfsync === undefined ? {} : { appendfsync }) })
       expect(result.problems.join('\n'), `seed ${seed}, kept ${result.keptDir}`).toBe('')
       expect(result.cycles).toBe(cycles)
     },
-    cycles * 15_000,
+    isFull ? 600_000 : 120_000,
   )
 })

@@ -1,13 +1,14 @@
 // The acknowledgement ledger of one connection: what it asked for, what was acknowledged, and from both what a store may
 // hold after a crash.
 //
-// A connection owns its database: nobody else writes there. Commands on a connection run in order, so the history is a
+// A connection owns its databases: nobody else writes there. Commands on a connection run in order, so the history is a
 // list of operations and every operation is a set of plain effects (this key now holds that value; this key is gone;
-// all keys are gone) that can be worked out before it is sent. A crash may then leave exactly the states
+// all keys of a database are gone; two databases change places) that can be worked out before it is sent. A crash may
+// then leave exactly the states
 //
 //     state after the first P operations,   acknowledged <= P <= invoked
 //
-// and each is one whole state of the database: an operation that is half there (a MULTI, an MSET), a hole, an old value,
+// and each is one whole state of the databases: an operation that is half there (a MULTI, an MSET), a hole, an old value,
 // a value never written, a key that came back all fail to equal any of them. What a reader has been shown raises the
 // lower end of P: what a GET has shown does not vanish.
 //
@@ -29,7 +30,10 @@ export type State = Map<string, Entry>
 export type Effect =
   | { readonly kind: 'set'; readonly key: string; readonly entry: Entry }
   | { readonly kind: 'delete'; readonly key: string }
-  | { readonly kind: 'clear' }
+  /** All keys, or those that begin so. */
+  | { readonly kind: 'clear'; readonly prefix?: string }
+  /** Keys that begin with the one begin with the other from now on, and the other way round. */
+  | { readonly kind: 'swap'; readonly prefixes: readonly [string, string] }
 
 export interface Operation {
   readonly seq: number
@@ -50,7 +54,22 @@ export function apply(state: State, effects: readonly Effect[]): void {
   for (const effect of effects) {
     if (effect.kind === 'set') state.set(effect.key, effect.entry)
     else if (effect.kind === 'delete') state.delete(effect.key)
-    else state.clear()
+    else if (effect.kind === 'clear') clear(state, effect.prefix ?? '')
+    else swap(state, effect.prefixes)
+  }
+}
+
+function clear(state: State, prefix: string): void {
+  for (const key of [...state.keys()]) if (key.startsWith(prefix)) state.delete(key)
+}
+
+function swap(state: State, [left, right]: readonly [string, string]): void {
+  const before = [...state]
+  state.clear()
+  for (const [key, entry] of before) {
+    const from = key.startsWith(left) ? left : key.startsWith(right) ? right : undefined
+    if (from === undefined) state.set(key, entry)
+    else state.set((from === left ? right : left) + key.slice(from.length), entry)
   }
 }
 

@@ -1,35 +1,46 @@
-// One owner: a connection that writes its database, pipelined, and keeps the ledger. It ends when the server dies.
+// One owner: a connection that writes its two databases, pipelined, and keeps the ledger. It ends when the server dies.
 
 import { ConnectionClosed, type RawConnection } from '../harness/connection.ts'
 import type { Random } from '../harness/random.ts'
 import { encodeRequest, type Reply } from '../harness/resp.ts'
-import { Ledger } from './ledger.ts'
+import { Ledger, type Operation } from './ledger.ts'
 import { type Asked, PLAIN_KEYS, seqOf, Workload } from './workload.ts'
 
 export class Owner {
-  readonly database: number
+  readonly number: number
   readonly ledger = new Ledger()
   readonly problems: string[] = []
   operations = 0
   private readonly workload: Workload
   private readonly random: Random
 
-  constructor(database: number, random: Random) {
-    this.database = database
+  constructor(number: number, random: Random) {
+    this.number = number
     this.random = random
-    this.workload = new Workload(database, random)
+    this.workload = new Workload(number, random)
+  }
+
+  get databases(): readonly [number, number] {
+    return this.workload.databases
   }
 
   /** Writes until the connection closes. What a reply gets wrong goes to `problems`. */
   async run(connection: RawConnection): Promise<void> {
+    this.workload.connected()
     try {
-      if ((await connection.call('SELECT', this.database)) !== 'OK') throw new Error('SELECT failed')
       for (;;) await this.burst(connection, this.random.chance(0.3) ? 1 : this.random.between(2, 40))
     } catch (error) {
       if (!(error instanceof ConnectionClosed)) this.problems.push((error as Error).message)
     } finally {
       connection.close()
     }
+  }
+
+  /** Somebody flushes everything. The operation is to be acknowledged when that is. */
+  flush(): Operation {
+    const operation = this.workload.flushed()
+    this.ledger.invoke(operation)
+    return operation
   }
 
   private async burst(connection: RawConnection, count: number): Promise<void> {
@@ -61,13 +72,13 @@ export async function watch(connection: RawConnection, owners: readonly Owner[],
     for (;;) {
       const owner = random.pick(owners)
       const key = `p${random.below(PLAIN_KEYS)}`
-      connection.send(Buffer.concat([encodeRequest(['SELECT', owner.database]), encodeRequest(['GET', key])]))
+      const database = random.pick(owner.databases)
+      connection.send(Buffer.concat([encodeRequest(['SELECT', database]), encodeRequest(['GET', key])]))
       await connection.reply()
       const { value } = await connection.reply()
       if (!Buffer.isBuffer(value)) continue
       const text = value.toString('latin1')
-      if (!text.startsWith(`${owner.database}/${key}#`))
-        problems.push(`a reader got a foreign value for ${key}: ${text}`)
+      if (!text.startsWith(`${owner.number}/${key}#`)) problems.push(`a reader got a foreign value for ${key}: ${text}`)
       const seq = seqOf(text)
       if (seq !== undefined) owner.ledger.show(seq)
     }

@@ -1,21 +1,21 @@
 // Long runs of what `npm test` does briefly. Each prints its seed first, stops by itself, and exits 1 when anything was wrong.
 //
 //   npm run soak -- power-cuts 100000 [seed]              simulated power cuts (test/simulation)
-//   npm run soak -- kills 1000 [always|everysec|no] [seed] kill -9 of a real server under load (test/crash)
+//   npm run soak -- kill 10000 [--seed S] [--parallel P]  kill -9 of a real server under load (test/crash)
 //   npm run soak -- fuzz 1000000 [seed]                   commands at random to Casky and redis-server (test/fuzz)
 
-import { killCycles } from '../crash/cycles.ts'
 import { fuzz } from '../fuzz/fuzz.ts'
 import { powerCuts } from '../simulation/power-cuts.ts'
+import { soakKill } from './kill.ts'
 
 /** Power cuts between two lines of progress. */
 const CUTS_A_LINE = 1000
 
 async function main([what = '', count = '', ...rest]: string[]): Promise<number> {
+  if (what === 'kill') return soakKill([count, ...rest])
   const wanted = Number(count)
   if (!Number.isInteger(wanted) || wanted < 1) return usage()
   if (what === 'power-cuts') return soakPowerCuts(wanted, seedOf(rest[0]))
-  if (what === 'kills') return soakKills(wanted, rest[0] ?? 'everysec', seedOf(rest[1]))
   if (what === 'fuzz') return soakFuzz(wanted, seedOf(rest[0]))
   return usage()
 }
@@ -44,21 +44,12 @@ function soakPowerCuts(count: number, seed: number): number {
   return 0
 }
 
-async function soakKills(cycles: number, appendfsync: string, seed: number): Promise<number> {
-  if (appendfsync !== 'always' && appendfsync !== 'everysec' && appendfsync !== 'no') return usage()
-  console.log(`seed ${seed}, appendfsync ${appendfsync}`)
-  const result = await killCycles({ cycles, seed, appendfsync })
-  console.log(`${result.cycles} kills, ${result.restarts} starts, ${result.operations} operations acknowledged`)
-  for (const problem of result.problems) console.error(problem)
-  return result.problems.length === 0 ? 0 : 1
-}
-
 const seedOf = (text: string | undefined): number =>
   text === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(text)
 
 function usage(): number {
   console.error(
-    'usage: npm run soak -- power-cuts COUNT [SEED] | kills COUNT [always|everysec|no] [SEED] | fuzz COUNT [SEED]',
+    'usage: npm run soak -- power-cuts COUNT [SEED] | kill COUNT [--seed S] [--parallel P] | fuzz COUNT [SEED]',
   )
   return 2
 }

@@ -1,0 +1,88 @@
+// The server that is going to be killed: a process on a unix socket.
+//
+// A socket in a directory of one's own, and not a port: a port that was free a moment ago may be somebody else's server by
+// now, and in ten thousand starts it once will be. The socket of the server killed last still lies there at each start, too.
+
+import { tmpdir } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
+import { type Child, type Exit, startChild } from '../harness/child.ts'
+import { RawConnection } from '../harness/connection.ts'
+import { ReplyError } from '../harness/resp.ts'
+import { caskyMain, type Kind, program } from '../harness/server.ts'
+
+/** Loading, at its slowest, on a machine that does much else. */
+const READY_LIMIT_MS = 60_000
+const STOP_LIMIT_MS = 30_000
+const REPLY_LIMIT_MS = 60_000
+
+export interface Victim {
+  readonly child: Child
+  /** From spawn to the first PONG. */
+  readonly readyMs: number
+  connect(): Promise<RawConnection>
+  /** SIGTERM, and wait for the end. */
+  halt(): Promise<Exit>
+  /** SIGKILL, and wait for the end. */
+  crash(): Promise<Exit>
+}
+
+export interface VictimOptions {
+  readonly kind: Kind
+  readonly dir: string
+  readonly socket: string
+  readonly args: readonly string[]
+  /** Threads of libuv's pool: how much of the disk's work is under way at once. */
+  readonly poolThreads?: number
+}
+
+/** Spawns it and does not wait: for whoever wants to kill it while it starts. */
+export function spawnVictim({ kind, dir, socket, args, poolThreads }: VictimOptions): Promise<Child> {
+  const own = ['--port', '0', '--unixsocket', socket, '--dir', dir]
+  const words = kind === 'casky' ? [caskyMain, ...own, ...args] : [...own, '--save', '', ...args]
+  return startChild(program(kind), words, {
+    env: { UV_THREADPOOL_SIZE: String(poolThreads ?? 8) },
+    cwd: tmpdir(), // not `dir`: making it is the server's own business
+  })
+}
+
+/** Spawns it and waits until it answers PONG. Throws, with what it said, when it ends instead. */
+export async function startVictim(options: VictimOptions): Promise<Victim> {
+  const started = performance.now()
+  const child = await spawnVictim(options)
+  while (!(await answers(options.socket))) {
+    if (child.exit !== undefined) throw new Error(`it ended with ${JSON.stringify(child.exit)}:\n${child.output()}`)
+    if (performance.now() - started > READY_LIMIT_MS) {
+      child.kill('SIGKILL')
+      await child.exited
+      throw new Error(`not ready within ${READY_LIMIT_MS} ms:\n${child.output()}`)
+    }
+    await pause(4) // the interval of the retry, not a wait for luck
+  }
+  const end = async (signal: NodeJS.Signals): Promise<Exit> => {
+    child.kill(signal)
+    const limit = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS)
+    const exit = await child.exited
+    clearTimeout(limit)
+    return exit
+  }
+  return {
+    child,
+    readyMs: performance.now() - started,
+    connect: () => RawConnection.open({ path: options.socket, replyLimitMs: REPLY_LIMIT_MS }),
+    halt: () => end('SIGTERM'),
+    crash: () => end('SIGKILL'),
+  }
+}
+
+async function answers(socket: string): Promise<boolean> {
+  let connection: RawConnection | undefined
+  try {
+    connection = await RawConnection.open({ path: socket, replyLimitMs: REPLY_LIMIT_MS })
+    const reply = await connection.call('PING')
+    return reply === 'PONG' || (reply instanceof ReplyError && !reply.message.startsWith('LOADING'))
+  } catch {
+    return false // nobody listens yet, or it was the socket of a dead one
+  } finally {
+    connection?.close()
+  }
+}
