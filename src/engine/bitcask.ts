@@ -32,6 +32,7 @@ import type { Fuse } from './fuse.ts'
 import type { Keydir } from './keydir/keydir.ts'
 import type { Lock } from './lock.ts'
 import type { Log } from './log.ts'
+import type { Portions } from './portions.ts'
 import {
   BATCH_END_BYTES,
   FLAG_EXPIRED,
@@ -70,8 +71,6 @@ const EXPIRE_SLICE_MS = 1
 const TTL_SAMPLES = 64
 const EXPIRE_PAUSE_MS = 4
 const EXPIRE_EVERY_MS = 100
-/** Entries looked at in one slice of freeing a flushed database. */
-const FREE_SLICE_ENTRIES = 4096
 const FREE_RETRY_MS = 5
 /** A record this large is looked at at once: it may alone be too much to have waiting. */
 const LARGE_VALUE_BYTES = 1024 * 1024
@@ -118,6 +117,7 @@ export class Bitcask implements Engine {
   readonly events: EngineEvents
   readonly clock: Clock
   readonly logger: Logger
+  readonly portions: Portions
   /** Set once loading has come that far (attach). */
   log!: Log
   upkeep!: Upkeep
@@ -166,6 +166,7 @@ export class Bitcask implements Engine {
     events: EngineEvents
     coldReads: number
     lock: Lock | null
+    portions: Portions
     /** [0, 1), asked once. */
     random: () => number
   }) {
@@ -176,6 +177,7 @@ export class Bitcask implements Engine {
     this.logger = parts.logger
     this.readFuse = parts.readFuse
     this.lock = parts.lock
+    this.portions = parts.portions
     this.dice = Math.floor(parts.random() * 2 ** 32) | 1
     this.settings = parts.settings
     this.events = parts.events
@@ -714,7 +716,7 @@ export class Bitcask implements Engine {
         }
       }
       const freed = ids
-      cursor = this.keydir.scan(cursor, FREE_SLICE_ENTRIES, (entry) => {
+      cursor = this.keydir.scan(cursor, this.portions.freedEntries, (entry) => {
         if (freed.has(this.keydir.database(entry))) this.discard(entry)
       })
       if (cursor === 0) {

@@ -20,6 +20,7 @@ import type { MergeHandlers, Pace } from './background.ts'
 import { dataName } from './filename.ts'
 import { filterHas, filterHash } from './filter.ts'
 import { readHint } from './hint.ts'
+import type { Portions } from './portions.ts'
 import {
   FLAG_BATCH,
   HEAD_END,
@@ -64,6 +65,7 @@ export interface MergeJob {
   readonly salts: readonly Salt[]
   readonly segmentSizeBytes: number
   readonly rateBytesPerSecond: number // 0: unlimited
+  readonly portions: Portions
 }
 
 /** Outputs that inputs of so many bytes can need at most: two neighbours always exceed one segment's size together. */
@@ -133,11 +135,6 @@ export class DamagedInputError extends Error {
   }
 }
 
-/** A question costs its trip to a busy event loop and back, so it should be worth it; answering this many takes about a millisecond. */
-const BATCH_RECORDS = 2048
-const BATCH_BYTES = 2 * 1024 * 1024
-const OUTPUT_BUFFER_BYTES = 1024 * 1024
-const SYNC_EVERY_BYTES = 4 * 1024 * 1024
 const WINDOWS_BYTES = 32 * 1024 * 1024
 const MAX_WINDOW_BYTES = 256 * 1024
 
@@ -157,8 +154,8 @@ export function* mergeTask(
 ): Task<MergeResult> {
   const readers: Reader[] = []
   const writer = new OutputWriter(storage, job)
-  let batch = new Batch()
-  let next = new Batch()
+  let batch = new Batch(job.portions)
+  let next = new Batch(job.portions)
   const hidden = new Hidden(storage, job.outside)
   let bytesRead = 0
   let dropped = 0
@@ -259,21 +256,37 @@ function restMs(job: MergeJob, bytes: number, startedAt: number, clock: Clock): 
 /** Records read and not yet judged, copied out of the readers' windows. */
 class Batch {
   count = 0
-  bytes: Buffer = Buffer.allocUnsafeSlow(BATCH_BYTES)
-  view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length)
+  bytes: Buffer
+  view: DataView
   length = 0
-  readonly starts = new Uint32Array(BATCH_RECORDS)
+  readonly starts: Uint32Array
   readonly inputs: MergeInput[] = []
-  readonly kinds = new Uint8Array(BATCH_RECORDS)
-  readonly databases = new Uint32Array(BATCH_RECORDS)
-  readonly slots = new Uint32Array(BATCH_RECORDS)
-  readonly offsets = new Uint32Array(BATCH_RECORDS)
-  readonly sequences = new Float64Array(BATCH_RECORDS)
-  readonly keyAt = new Uint32Array(BATCH_RECORDS)
-  readonly keyLengths = new Uint32Array(BATCH_RECORDS)
+  readonly kinds: Uint8Array
+  readonly databases: Uint32Array
+  readonly slots: Uint32Array
+  readonly offsets: Uint32Array
+  readonly sequences: Float64Array
+  readonly keyAt: Uint32Array
+  readonly keyLengths: Uint32Array
+  private readonly portions: Portions
+
+  constructor(portions: Portions) {
+    const { mergeRecords, mergeBytes } = portions
+    this.portions = portions
+    this.bytes = Buffer.allocUnsafeSlow(mergeBytes)
+    this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length)
+    this.starts = new Uint32Array(mergeRecords)
+    this.kinds = new Uint8Array(mergeRecords)
+    this.databases = new Uint32Array(mergeRecords)
+    this.slots = new Uint32Array(mergeRecords)
+    this.offsets = new Uint32Array(mergeRecords)
+    this.sequences = new Float64Array(mergeRecords)
+    this.keyAt = new Uint32Array(mergeRecords)
+    this.keyLengths = new Uint32Array(mergeRecords)
+  }
 
   get full(): boolean {
-    return this.count === BATCH_RECORDS || this.length >= BATCH_BYTES
+    return this.count === this.portions.mergeRecords || this.length >= this.portions.mergeBytes
   }
 
   clear(): void {
@@ -366,8 +379,8 @@ class OutputWriter {
   private file: StorageFile | null = null
   private seed = anchorSeed({ low: 0, high: 0 })
   private anchorAt = 0
-  private buffer = Buffer.allocUnsafeSlow(OUTPUT_BUFFER_BYTES)
-  private view = new DataView(this.buffer.buffer, this.buffer.byteOffset, this.buffer.length)
+  private buffer: Buffer
+  private view: DataView
   private length = 0
   private unsynced = 0
   private written = 0 // bytes of the current output that its file has
@@ -377,6 +390,8 @@ class OutputWriter {
   constructor(storage: Storage, job: MergeJob) {
     this.storage = storage
     this.job = job
+    this.buffer = Buffer.allocUnsafeSlow(job.portions.outputBytes)
+    this.view = new DataView(this.buffer.buffer, this.buffer.byteOffset, this.buffer.length)
   }
 
   *copy(batch: Batch, i: number, verdict: number): Task<void> {
@@ -511,8 +526,7 @@ class OutputWriter {
     this.bytesWritten += this.length
     this.unsynced += this.length
     this.length = 0
-    // In small portions: a whole segment of dirty pages at once makes the kernel hold up everybody's writes, the log's as well.
-    if (this.unsynced >= SYNC_EVERY_BYTES) {
+    if (this.unsynced >= this.job.portions.syncBytes) {
       this.unsynced = 0
       yield* sync(this.file as StorageFile)
     }

@@ -32,7 +32,6 @@ import { KIND_SYSTEM, KIND_TOMBSTONE, KIND_TOUCH } from './record.ts'
 import type { Segment } from './segments.ts'
 import { syncDirectory, type Task, wait } from './task.ts'
 
-const MOVES_A_SLICE = 2000
 /** After a seal or a merge the next check comes soon, but not at once: seals come in bursts. */
 const SOON_MS = 50
 const RETRY_AFTER_FAILURE_MS = 10_000
@@ -245,6 +244,7 @@ export class Merger implements MergeControl {
       salts: Array.from({ length: count }, () => catalog.newSalt()),
       segmentSizeBytes: store.settings.segmentSizeBytes,
       rateBytesPerSecond: store.settings.mergeRateBytesPerSecond,
+      portions: store.portions,
     }
     catalog.nextNumber += count
     const failures = store.log.failures
@@ -442,7 +442,7 @@ export class Merger implements MergeControl {
     })
     let next = 0
     const slice = (): void => {
-      const end = Math.min(result.moves.count, next + MOVES_A_SLICE)
+      const end = Math.min(result.moves.count, next + store.portions.movedEntries)
       for (; next < end; next++) this.move(result, outputs, next)
       if (next < result.moves.count) store.clock.soon(slice)
       else this.catalog.enqueue(() => this.commit(inputs, outputs, failures), done)

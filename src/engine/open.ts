@@ -16,6 +16,7 @@ import { type Lock, lockDirectory } from './lock.ts'
 import { Log } from './log.ts'
 import { type Manifest, readManifest } from './manifest.ts'
 import { ensureDirectory, nodeStorage } from './node-storage.ts'
+import { PORTIONS, type Portions } from './portions.ts'
 import { type Recovered, Recovery, RecoveryError, removeUnlisted } from './recovery.ts'
 import { Reserve } from './reserve.ts'
 import { Segments } from './segments.ts'
@@ -45,6 +46,8 @@ export interface EngineOptions extends CommonOptions {
   readonly storage: Storage
   readonly lock: Lock | null
   readonly background: Background
+  /** Left out: those of a server. */
+  readonly portions?: Portions
   /** [0, 1): salts, store id, jitter, RANDOMKEY. */
   readonly random: () => number
 }
@@ -100,6 +103,7 @@ export function openOn(options: EngineOptions, events: EngineEvents, done: OpenD
     events,
     coldReads: options.coldReads,
     lock: options.lock,
+    portions: options.portions ?? PORTIONS,
     random: options.random,
   })
   run(opening(store, options), (error) => {

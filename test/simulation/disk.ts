@@ -13,6 +13,7 @@
 // calls in flight, a buffer that changes while it is being written.
 
 import type { Done, Storage, StorageError, StorageFile } from '../../src/engine/storage.ts'
+import type { Content } from './content.ts'
 import { type CallKind, type Fault, type FaultKind, FaultPlan } from './faults.ts'
 import { Inode } from './inode.ts'
 import { Random } from './random.ts'
@@ -65,7 +66,7 @@ export class SimulatedDisk implements Storage {
   #durableDirectories = new Set<string>([''])
   #changes: Pending[] = []
   /** Contents of files that are gone: what new space may hold. */
-  #graves: Uint8Array[] = []
+  #graves: Content[] = []
 
   constructor(scheduler: Scheduler, options: DiskOptions = {}) {
     this.#scheduler = scheduler
@@ -242,9 +243,8 @@ export class SimulatedDisk implements Storage {
     const bytes = new Uint8Array(from.subarray(start, start + length)) // a copy, which slice() of a Buffer is not
     const effect: Effect = { kind: 'write', inode: file.inode, position, bytes }
     const unchanged = (): void => {
-      for (let i = 0; i < length; i++) {
-        if (from[start + i] !== bytes[i]) throw new Error(`misuse: the buffer changed while ${file.name} was written`)
-      }
+      if (Buffer.compare(from.subarray(start, start + length), bytes) !== 0)
+        throw new Error(`misuse: the buffer changed while ${file.name} was written`)
     }
     const part = (kind: FaultKind): number | StorageError => {
       const written = length === 0 ? 0 : this.#scheduler.random.below(length)
@@ -409,7 +409,7 @@ export class SimulatedDisk implements Storage {
 
   #bury(inode: Inode | undefined): void {
     if (inode === undefined || inode.cached.size === 0) return
-    this.#graves.push(inode.cached.view().slice())
+    this.#graves.push(inode.cached.fork())
     if (this.#graves.length > GRAVES) this.#graves.shift()
   }
 
@@ -477,7 +477,7 @@ export class SimulatedDisk implements Storage {
     const useGarbage = random.chance(0.3)
     const garbage = (position: number, length: number): Uint8Array => {
       if (!useGarbage || this.#graves.length === 0 || random.chance(0.3)) return new Uint8Array(length)
-      return oldData(random.pick(this.#graves), position, length, this.sectorBytes, random)
+      return oldData(random.pick(this.#graves).view(), position, length, this.sectorBytes, random)
     }
     for (const inode of this.#inodes()) this.#bury(inode.cached.size > 0 ? inode : undefined)
     const left = new Map<Inode, Inode>()
@@ -597,8 +597,13 @@ function inside(bytes: Uint8Array, start: number, length: number): void {
   if (start < 0 || length < 0 || start + length > bytes.length) throw new Error('misuse: range outside of the buffer')
 }
 
+/** Errors are part of normal life here, and nobody asks where in the simulator they were made: without a stack they cost a tenth. */
 function failure(code: string, call: string, name: string): StorageError {
-  return Object.assign(new Error(`${code}: ${call} ${name}`), { code })
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  const error = Object.assign(new Error(`${code}: ${call} ${name}`), { code })
+  Error.stackTraceLimit = stackTraceLimit
+  return error
 }
 
 function describe(call: CallKind, name: string, effect: Effect | null, result: unknown): string {

@@ -5,6 +5,7 @@ import { Slice, sliceOf } from '../../src/base/slice.ts'
 import { inlineBackground } from '../../src/engine/background.ts'
 import { type Engine, type EngineEvents, type EngineSettings, NONE } from '../../src/engine/engine.ts'
 import { openOn } from '../../src/engine/open.ts'
+import type { Portions } from '../../src/engine/portions.ts'
 import { SimulatedClock } from './clock.ts'
 import type { SimulatedDisk } from './disk.ts'
 import type { Entry, State } from './model.ts'
@@ -15,6 +16,16 @@ export const WORKLOAD_MS = 1_700_000_000_000
 const BEFORE_ALL_MS = 1_000_000
 /** More steps than any start, merge or close takes here: something hangs. */
 const STEPS = 60_000
+
+/** Tiny, so that even small merges take several questions, writes and turns. */
+const PORTIONS: Portions = {
+  mergeRecords: 3,
+  mergeBytes: 400,
+  outputBytes: 400,
+  syncBytes: 1000,
+  movedEntries: 2,
+  freedEntries: 3,
+}
 
 /** Small, so that building and giving up the reserve is part of every run. */
 const RESERVE_BYTES = 2000
@@ -91,6 +102,7 @@ export class World {
         synchronousIo: false,
         coldReads: 2,
         reserveBytes: RESERVE_BYTES,
+        portions: PORTIONS,
       },
       events,
       (error, engine) => {

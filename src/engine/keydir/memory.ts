@@ -13,7 +13,7 @@
 export const CHUNK_BYTES = 512 * 1024
 const BLOCK_BYTES = 16 * 1024 * 1024
 /** The first block is small, and each is twice the one before: most structures of a small store need no more. */
-const FIRST_BLOCK_BYTES = 512 * 1024
+const FIRST_BLOCK_BYTES = 64 * 1024
 /** A larger piece gets a block of its own. */
 const LARGEST_PIECE_BYTES = 1024 * 1024
 const CACHE_LINE_BYTES = 64

@@ -1,0 +1,27 @@
+// Portions: how much long work does in one go before it lets others go on.
+//
+// In a server they are large, since each go costs something. A simulator makes them tiny: then merges that need three records, three
+// questions and two turns are as ordinary as those of a server with millions, and what happens between two portions happens in tests.
+
+export interface Portions {
+  /** Records and bytes of one question of a merge: it costs its trip to a busy event loop and back. */
+  readonly mergeRecords: number
+  readonly mergeBytes: number
+  /** What a merge writes at once, unless a record is larger. */
+  readonly outputBytes: number
+  /** A merge syncs its output after so much: a whole segment of dirty pages at once holds up everybody's writes, the log's as well. */
+  readonly syncBytes: number
+  /** Entries that a merge moves in one turn of the event loop. */
+  readonly movedEntries: number
+  /** Entries of flushed databases that are looked at in one turn. */
+  readonly freedEntries: number
+}
+
+export const PORTIONS: Portions = {
+  mergeRecords: 2048, // answering so many takes about a millisecond
+  mergeBytes: 2 * 1024 * 1024,
+  outputBytes: 1024 * 1024,
+  syncBytes: 4 * 1024 * 1024,
+  movedEntries: 2000,
+  freedEntries: 4096,
+}
