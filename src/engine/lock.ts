@@ -29,8 +29,8 @@ export function lockDirectory(directory: string): Lock {
   const result = spawnSync('flock', ['-n', '-x', '3'], {
     stdio: ['ignore', 'ignore', 'pipe', descriptor],
   })
-  if (result.status === 0) return { release: () => fs.closeSync(descriptor) }
-  fs.closeSync(descriptor)
+  if (result.status === 0) return { release: () => release(descriptor) }
+  release(descriptor)
   if (result.status === 1) {
     throw new LockError(
       'ELOCKED',
@@ -42,4 +42,13 @@ export function lockDirectory(directory: string): Lock {
     'ENOLOCK',
     `cannot lock ${directory}: ${why}. Install the flock program (util-linux or busybox), or start with --unsafe-no-lock yes and make sure that no second process ever uses this directory.`,
   )
+}
+
+// A close that reports an error (of the disk, at some file systems) has closed all the same, and the lock is gone with it.
+function release(descriptor: number): void {
+  try {
+    fs.closeSync(descriptor)
+  } catch {
+    // There is nobody to tell, and nothing to do about it.
+  }
 }

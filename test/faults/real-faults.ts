@@ -355,11 +355,11 @@ class Run {
   private async look(server: Server, lied: boolean, refused: boolean): Promise<void> {
     const connection = await server.connect({ replyLimitMs: 20_000 })
     try {
-      for (const { database, history } of this.tellers) {
+      for (const { databases, history } of this.tellers) {
         const wrong: string[] = []
-        const found = await find(connection, database, wrong)
+        const found = await find(connection, databases, wrong)
         wrong.push(...(lied ? history.settleAfterLie(found, refused) : history.settle(found)))
-        this.problems.push(...wrong.slice(0, 12).map((problem) => `database ${database}: ${problem}`))
+        this.problems.push(...wrong.slice(0, 12).map((problem) => `databases ${databases}: ${problem}`))
       }
     } finally {
       connection.close()

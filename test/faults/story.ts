@@ -4,7 +4,6 @@
 // Clients send one command at a time, so that each knows what the running server must show; between them bursts of plain
 // SETs, which need no knowledge.
 
-import type { Operation } from '../crash/ledger.ts'
 import { type Asked, MORTAL_KEYS, markedValue, PLAIN_KEYS, Workload } from '../crash/workload.ts'
 import { ConnectionClosed, type RawConnection } from '../harness/connection.ts'
 import { type Random, randomFrom } from '../harness/random.ts'
@@ -35,21 +34,31 @@ export interface Weather {
 
 export const fair: Weather = { bad: () => false, readsFail: false }
 
-/** One client: its database, what it asked for, and what was answered that must not have been. */
+/** One client: its databases, what it asked for, and what was answered that must not have been. */
 export class Teller {
-  readonly database: number
   readonly history: History
   readonly problems: string[] = []
+  private readonly number: number
   private readonly workload: Workload
   private readonly random: Random
   private seq = 1_000_000
 
-  constructor(database: number, random: Random, history = new History(), past = 0) {
-    this.database = database
+  constructor(number: number, random: Random, history = new History(), past = 0) {
+    this.number = number
     this.random = random
     this.history = history
-    this.workload = new Workload(database, random)
+    this.workload = new Workload(number, random)
     for (let i = 0; i < past; i++) this.workload.next(new Map()) // values of the past carry other numbers than those to come
+    this.connected()
+  }
+
+  get databases(): readonly [number, number] {
+    return this.workload.databases
+  }
+
+  /** A new connection, for which no database is selected yet. */
+  connected(): void {
+    this.workload.connected()
   }
 
   /** Asks for some operations, one after the other. */
@@ -59,36 +68,44 @@ export class Teller {
 
   /** Plain SETs, sent together. */
   async burst(connection: RawConnection, weather: Weather, count: number): Promise<void> {
+    await this.select(connection)
     const asked = Array.from({ length: count }, () => this.plain(this.random.between(100, 900)))
     for (const operation of asked) this.history.invoke(operation)
     connection.send(Buffer.concat(asked.map((operation) => encodeRequest(operation.commands[0]!))))
     for (const operation of asked) this.answered(operation, [(await connection.reply()).value], weather)
   }
 
-  flush(connection: RawConnection, weather: Weather): Promise<void> {
-    const check = ([reply]: readonly Reply[]): string | undefined =>
-      reply === 'OK' ? undefined : `FLUSHDB was answered ${show(reply ?? null)}`
-    return this.one(connection, weather, {
+  async flush(connection: RawConnection, weather: Weather): Promise<void> {
+    await this.select(connection)
+    await this.one(connection, weather, {
       seq: this.seq++,
       commands: [['FLUSHDB']],
-      effects: [{ kind: 'clear' }],
-      check,
+      effects: [{ kind: 'clear', prefix: `${this.databases[0]}/` }],
+      check: isOk,
     })
   }
 
-  large(connection: RawConnection, weather: Weather): Promise<void> {
-    return this.one(connection, weather, this.plain(LARGE_BYTES))
+  async large(connection: RawConnection, weather: Weather): Promise<void> {
+    await this.select(connection)
+    await this.one(connection, weather, this.plain(LARGE_BYTES))
+  }
+
+  /** The first database, for what the workload does not ask for; that selects anew what it needs. */
+  private async select(connection: RawConnection): Promise<void> {
+    const reply = await connection.call('SELECT', this.databases[0])
+    if (reply !== 'OK') this.problems.push(`SELECT was answered ${show(reply)}`)
+    this.workload.connected()
   }
 
   private plain(bytes: number): Asked {
     const key = `p${this.random.below(PLAIN_KEYS)}`
     const seq = this.seq++
-    const value = markedValue(this.database, key, seq, bytes)
+    const value = markedValue(this.number, key, seq, bytes)
     return {
       seq,
       commands: [['SET', key, value]],
-      effects: [{ kind: 'set', key, entry: { value } }],
-      check: ([reply]) => (reply === 'OK' ? undefined : `SET ${key} was answered ${show(reply ?? null)}`),
+      effects: [{ kind: 'set', key: `${this.databases[0]}/${key}`, entry: { value } }],
+      check: isOk,
     }
   }
 
@@ -109,14 +126,22 @@ export class Teller {
       this.history.acknowledge(asked)
       return
     }
-    const name = String(asked.commands[0]![0])
-    if (!weather.bad()) this.problems.push(`${name} was answered ${errors[0]} while the disk was well`)
-    if (name === 'GET' && !weather.readsFail) this.problems.push(`a read was refused: ${errors[0]}`)
-    if (errors.some((error) => error.includes('outcome of this command is unknown')))
-      this.history.doubt(asked as Operation)
-    else this.history.refuse(asked as Operation)
+    const command = asked.commands.find(([name]) => name !== 'SELECT')!
+    const told = errors[0]!
+    if (!weather.bad()) this.problems.push(`${command[0]} was answered ${told} while the disk was well`)
+    if (command[0] === 'GET' && !weather.readsFail) this.problems.push(`a read was refused: ${told}`)
+    if (told.includes('the value could not be read') && answersWithOldValue(command)) this.history.acknowledge(asked)
+    else if (errors.some((error) => error.includes('outcome of this command is unknown'))) this.history.doubt(asked)
+    else this.history.refuse(asked)
   }
 }
+
+const isOk = ([reply]: readonly Reply[]): string | undefined =>
+  reply === 'OK' ? undefined : `a write was answered ${show(reply ?? null)}`
+
+/** Those do what they say and answer with what was there before: where only that cannot be read, they have been done. */
+const answersWithOldValue = ([name, , , option]: readonly unknown[]): boolean =>
+  name === 'GETDEL' || (name === 'SET' && option === 'GET')
 
 function errorsIn(reply: Reply): string[] {
   if (reply instanceof ReplyError) return [reply.message]
@@ -129,8 +154,7 @@ export async function tell(server: Server, tellers: readonly Teller[], weather: 
     const connections = await Promise.all(tellers.map(() => server.connect({ replyLimitMs: 20_000 })))
     const side = await server.connect({ replyLimitMs: 20_000 })
     await all(tellers, connections, async (teller, connection) => {
-      const chosen = await connection.call('SELECT', teller.database)
-      if (chosen !== 'OK') throw new Error(`SELECT was answered ${show(chosen)}`)
+      teller.connected()
       await teller.ask(connection, weather, 8)
       await teller.burst(connection, weather, 12)
     })
@@ -159,7 +183,7 @@ export async function tell(server: Server, tellers: readonly Teller[], weather: 
 export async function past(server: Server, tellers: readonly Teller[]): Promise<void> {
   const connections = await Promise.all(tellers.map(() => server.connect()))
   await all(tellers, connections, async (teller, connection) => {
-    await connection.call('SELECT', teller.database)
+    teller.connected()
     await teller.ask(connection, fair, PAST)
   })
   for (const connection of connections) connection.close()
@@ -178,36 +202,49 @@ async function all(
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
 }
 
-/** Everything in one database, by SCAN, GET and PEXPIRETIME. What does not fit together goes to `problems`. */
-export async function find(connection: RawConnection, database: number, problems: string[]): Promise<Found> {
+/** Everything in some databases, by SCAN, GET and PEXPIRETIME. What does not fit together goes to `problems`. */
+export async function find(
+  connection: RawConnection,
+  databases: readonly number[],
+  problems: string[],
+): Promise<Found> {
   const fromMs = Date.now()
-  await connection.call('SELECT', database)
+  const entries = new Map<string, { value: string; expiresAt: number }>()
+  const errors = new Map<string, string>()
+  for (const database of databases) {
+    await connection.call('SELECT', database)
+    const keys = await scanAll(connection)
+    const asked = keys.flatMap((key) => [encodeRequest(['GET', key]), encodeRequest(['PEXPIRETIME', key])])
+    connection.send(Buffer.concat(asked))
+    let lasting = 0
+    for (const key of keys) {
+      const { value } = await connection.reply()
+      const expiresAt = (await connection.reply()).value as number
+      if (value instanceof ReplyError) errors.set(`${database}/${key}`, value.message)
+      if (!Buffer.isBuffer(value) || expiresAt === -2) continue
+      entries.set(`${database}/${key}`, { value: value.toString('latin1'), expiresAt })
+      if (expiresAt === -1 || expiresAt > Date.now() + 5000) lasting++
+    }
+    await connection.call('EXISTS', ...MORTAL_KEYS) // asking removes those whose time has come, so that DBSIZE does not count them
+    const size = (await connection.call('DBSIZE')) as number
+    if (size > keys.length || size < lasting) {
+      problems.push(
+        `DBSIZE is ${show(size)}, SCAN found ${keys.length} keys, of which ${lasting} are not about to expire`,
+      )
+    }
+  }
+  return { entries, errors, fromMs, toMs: Date.now() }
+}
+
+async function scanAll(connection: RawConnection): Promise<string[]> {
   const keys = new Set<string>()
   let cursor = '0'
   do {
-    const reply = (await connection.call('SCAN', cursor, 'COUNT', 500)) as [Buffer, Buffer[]]
+    const reply = await connection.call('SCAN', cursor, 'COUNT', 500)
     if (!Array.isArray(reply)) throw new Error(`SCAN was answered ${show(reply)}`)
-    for (const key of reply[1]) keys.add(key.toString('latin1'))
-    cursor = reply[0].toString()
+    const [next, found] = reply as [Buffer, Buffer[]]
+    for (const key of found) keys.add(key.toString('latin1'))
+    cursor = next.toString()
   } while (cursor !== '0')
-  const asked = [...keys].flatMap((key) => [encodeRequest(['GET', key]), encodeRequest(['PEXPIRETIME', key])])
-  connection.send(Buffer.concat(asked))
-  const entries = new Map<string, { value: string; expiresAt: number }>()
-  const errors = new Map<string, string>()
-  for (const key of keys) {
-    const { value } = await connection.reply()
-    const expiresAt = (await connection.reply()).value
-    if (value instanceof ReplyError) errors.set(key, value.message)
-    if (Buffer.isBuffer(value) && typeof expiresAt === 'number' && expiresAt !== -2) {
-      entries.set(key, { value: value.toString('latin1'), expiresAt })
-    }
-  }
-  await connection.call('EXISTS', ...MORTAL_KEYS) // asking removes those whose time has come, so that DBSIZE does not count them
-  const size = await connection.call('DBSIZE')
-  const toMs = Date.now()
-  const lasting = [...entries.values()].filter(({ expiresAt }) => expiresAt === -1 || expiresAt > toMs + 1000).length
-  if (typeof size !== 'number' || size > keys.size || size < lasting) {
-    problems.push(`DBSIZE is ${show(size)}, SCAN found ${keys.size} keys, of which ${lasting} are not about to expire`)
-  }
-  return { entries, errors, fromMs, toMs }
+  return [...keys]
 }
