@@ -3,6 +3,7 @@
 // A socket in a directory of one's own, and not a port: a port that was free a moment ago may be somebody else's server by
 // now, and in ten thousand starts it once will be. The socket of the server killed last still lies there at each start, too.
 
+import { mkdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Child, type Exit, startChild } from '../harness/child.ts'
@@ -37,6 +38,7 @@ export interface VictimOptions {
 
 /** Spawns it and does not wait: for whoever wants to kill it while it starts. */
 export function spawnVictim({ kind, dir, socket, args, poolThreads }: VictimOptions): Promise<Child> {
+  if (kind === 'redis') mkdirSync(dir, { recursive: true }) // it does not make its directory, Casky does
   const own = ['--port', '0', '--unixsocket', socket, '--dir', dir]
   const words = kind === 'casky' ? [caskyMain, ...own, ...args] : [...own, '--save', '', ...args]
   return startChild(program(kind), words, {

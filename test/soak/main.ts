@@ -4,10 +4,12 @@
 //   npm run soak -- kill 10000 [--seed S] [--parallel P]  kill -9 of a real server under load (test/crash)
 //   npm run soak -- real-faults [--sample N] [--seed S]   file calls of a real server fail, in every way (test/faults)
 //   npm run soak -- fuzz 1000000 [seed]                   commands at random to Casky and redis-server (test/fuzz)
+//   npm run soak -- linearizable 500 [--seed S]           32 clients on the same keys, killed so often (test/crash)
 
 import { fuzz } from '../fuzz/fuzz.ts'
 import { powerCuts } from '../simulation/power-cuts.ts'
 import { soakKill } from './kill.ts'
+import { soakLinearizable } from './linearizable.ts'
 import { soakRealFaults } from './real-faults.ts'
 
 /** Power cuts between two lines of progress. */
@@ -15,6 +17,7 @@ const CUTS_A_LINE = 1000
 
 async function main([what = '', count = '', ...rest]: string[]): Promise<number> {
   if (what === 'kill') return soakKill([count, ...rest])
+  if (what === 'linearizable') return soakLinearizable([count, ...rest])
   if (what === 'real-faults') return soakRealFaults(count === '' ? [] : [count, ...rest])
   const wanted = Number(count)
   if (!Number.isInteger(wanted) || wanted < 1) return usage()
@@ -52,7 +55,7 @@ const seedOf = (text: string | undefined): number =>
 
 function usage(): number {
   console.error(
-    'usage: npm run soak -- power-cuts COUNT [SEED] | kill COUNT [--seed S] [--parallel P] | real-faults [--sample N] [--seed S] | fuzz COUNT [SEED]',
+    'usage: npm run soak -- power-cuts COUNT [SEED] | kill COUNT [--seed S] [--parallel P] | linearizable KILLS [--seed S] | real-faults [--sample N] [--seed S] | fuzz COUNT [SEED]',
   )
   return 2
 }
