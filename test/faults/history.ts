@@ -87,6 +87,24 @@ export class History {
     return wrong
   }
 
+  /** What was acknowledged so far is on the disk, whatever comes: `settleAfterLoss` counts from here. */
+  mark(): void {
+    this.states = [new Map(this.acknowledged)]
+  }
+
+  /** After a power cut: what followed the mark may be lost, but for a prefix. */
+  settleAfterLoss(found: Found): string[] {
+    const wrong = [...found.errors].map(([key, error]) => `GET ${key}: ${error}`)
+    wrong.push(...(this.nearest([...this.states, ...this.candidates()], found) ?? []))
+    if (wrong.length === 0) this.ground(found)
+    return wrong
+  }
+
+  /** Holds what the running server shows against what it has acknowledged: nothing refused, nothing in doubt. */
+  compareLive(found: Found): string[] {
+    return [...[...found.errors].map(([key, error]) => `GET ${key}: ${error}`), ...mismatches(this.acknowledged, found)]
+  }
+
   /**
    * After a lie: values may be missing behind an error, or be lost from some moment on (whoever lied about the last write has made
    * the end of the log a torn one). What is served is one state that once was, except for keys that are answered with an error.
@@ -99,8 +117,7 @@ export class History {
     }
     // A start that was refused for damage has said all: what `on-corruption serve` then shows is what is left.
     if (wrong.length === 0 && !refused) {
-      wrong.push(...(this.nearest([...this.candidates(), ...this.states.reverse()], found) ?? []))
-      this.states.reverse()
+      wrong.push(...(this.nearest([...this.candidates(), ...this.states], found) ?? []))
     }
     if (wrong.length === 0) this.ground(found)
     return wrong
@@ -108,9 +125,10 @@ export class History {
 
   private *candidates(): Iterable<State> {
     for (let from = 0; from <= this.pending.length; from++) {
-      const state = new Map(this.acknowledged)
+      let state = new Map(this.acknowledged)
       yield state
       for (let to = from; to < this.pending.length; to++) {
+        state = new Map(state)
         apply(state, this.pending[to]!.effects)
         yield state
       }

@@ -38,6 +38,9 @@ export const fair: Weather = { bad: () => false, readsFail: false }
 export class Teller {
   readonly history: History
   readonly problems: string[] = []
+  /** Every error it was answered. */
+  readonly errors: string[] = []
+  acknowledged = 0
   private readonly number: number
   private readonly workload: Workload
   private readonly random: Random
@@ -124,10 +127,12 @@ export class Teller {
       if (wrong !== undefined) this.problems.push(wrong)
       asked.acknowledged?.()
       this.history.acknowledge(asked)
+      this.acknowledged++
       return
     }
     const command = asked.commands.find(([name]) => name !== 'SELECT')!
     const told = errors[0]!
+    this.errors.push(told)
     if (!weather.bad()) this.problems.push(`${command[0]} was answered ${told} while the disk was well`)
     if (command[0] === 'GET' && !weather.readsFail) this.problems.push(`a read was refused: ${told}`)
     if (told.includes('the value could not be read') && answersWithOldValue(command)) this.history.acknowledge(asked)

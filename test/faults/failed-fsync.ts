@@ -1,0 +1,192 @@
+// An fsync that fails for real, and what comes after it. The kernel tells of such an error once, calls the pages clean and keeps
+// showing them: whoever syncs again is told that all is well, and whoever restarts reads what the disk does not have.
+//
+//   the disk fails    writes are answered until an fsync fails, from then on -MISCONF; reads go on; the file that could not be
+//                     synced is never synced again
+//   start, still ill  the unproven end of the log cannot be copied: no start, exit code 1
+//   cache kept        a start on the healed disk serves all that was acknowledged; and what it serves is on the disk: after
+//                     a kill and without the cache it is there still
+//   cache dropped     `always`: all that was acknowledged; `everysec`: all that the last sync covered, and a prefix of the rest
+
+import { randomFrom } from '../harness/random.ts'
+import { ReplyError, show } from '../harness/resp.ts'
+import { type Server, startServer } from '../harness/server.ts'
+import { type Called, Shim } from './control.ts'
+import { FailingDisk } from './failing-disk.ts'
+import { find, Teller, type Weather } from './story.ts'
+
+export interface FsyncStory {
+  readonly appendfsync: 'always' | 'everysec'
+  readonly cache: 'kept' | 'dropped'
+}
+
+export const FSYNC_STORIES: readonly FsyncStory[] = [
+  { appendfsync: 'always', cache: 'kept' },
+  { appendfsync: 'always', cache: 'dropped' },
+  { appendfsync: 'everysec', cache: 'kept' },
+  { appendfsync: 'everysec', cache: 'dropped' },
+]
+
+export interface FsyncOutcome {
+  /** What was wrong; empty: nothing. */
+  readonly problems: string[]
+  acknowledged: number
+  /** Operations that were answered with an error. */
+  refused: number
+  /** What the first of them was told. */
+  told: string
+}
+
+const ROUNDS_LIMIT = 2000
+
+/** Tells one of the stories. Throws only what the test's own machinery does. */
+export async function failedFsync(story: FsyncStory, seed: number): Promise<FsyncOutcome> {
+  const outcome: FsyncOutcome = { problems: [], acknowledged: 0, refused: 0, told: '' }
+  const disk = new FailingDisk()
+  const shim = new Shim(disk.directory)
+  let running: Server | null = null
+  try {
+    const args = [...['--disk-reserve', '0', '--segment-size', '256kb', '--value-cache-size', '64kb']]
+    args.push('--merge-enabled', 'no', '--appendfsync', story.appendfsync)
+    const start = (env = {}): Promise<Server> => startServer('casky', { dir: disk.directory, args, env })
+    const random = randomFrom(seed)
+    const tellers = [0, 1].map((i) => new Teller(i, randomFrom(random.below(2 ** 32))))
+    const { problems } = outcome
+
+    running = await start(shim.env)
+    await writeUntilRefused(running, disk, tellers, outcome)
+    await stillReads(running, tellers, problems)
+    // The way it ends makes no difference to what is on the disk: by a signal it says that it could not close, or it is killed.
+    const stops = random.chance(0.5)
+    const exit = await (stops ? running.halt() : running.crash())
+    if (stops && exit.code !== 1)
+      problems.push(`SIGTERM ended it with ${JSON.stringify(exit)}: it cannot have closed well`)
+    if (running.child.output().includes('Bug')) problems.push(running.child.output().slice(-2000))
+    problems.push(...syncedTwice(shim.history()))
+
+    if (story.cache === 'dropped') {
+      disk.dropCacheAndHeal()
+    } else {
+      await refusesToStart(start, problems)
+      disk.heal()
+    }
+    running = await start()
+    const lossy = story.cache === 'dropped' && story.appendfsync === 'everysec'
+    await settle(running, tellers, lossy, 'after the disk was healed', problems)
+    await running.crash()
+
+    disk.dropCacheAndHeal()
+    running = await start()
+    await settle(running, tellers, false, 'after that, without the page cache', problems)
+    await writesAgain(running, problems)
+    const end = await running.halt()
+    if (end.code !== 0) problems.push(`the last stop ended with ${JSON.stringify(end)}`)
+    running = null
+    return outcome
+  } finally {
+    await running?.crash()
+    shim.close()
+    disk.close()
+  }
+}
+
+/** Clients write; the disk fails; they go on until an fsync has told the server. */
+async function writeUntilRefused(
+  server: Server,
+  disk: FailingDisk,
+  tellers: readonly Teller[],
+  outcome: FsyncOutcome,
+): Promise<void> {
+  let ill = false
+  const weather: Weather = { bad: () => ill, readsFail: false }
+  const connections = await Promise.all(tellers.map(() => server.connect()))
+  await Promise.all(tellers.map((teller, i) => teller.ask(connections[i]!, weather, 60)))
+  // What SAVE has confirmed is on the disk in every mode.
+  const saved = await connections[0]!.call('SAVE')
+  if (saved !== 'OK') outcome.problems.push(`SAVE was answered ${show(saved)}`)
+  for (const teller of tellers) teller.history.mark()
+  ill = true
+  disk.fail()
+  for (let round = 0; round < ROUNDS_LIMIT; round++) {
+    await Promise.all(
+      tellers.map(async (teller, i) => {
+        await teller.ask(connections[i]!, weather, 2)
+        await teller.burst(connections[i]!, weather, 4)
+      }),
+    )
+    if (tellers.every((teller) => teller.errors.length > 0)) break
+  }
+  for (const connection of connections) connection.close()
+  for (const teller of tellers) {
+    outcome.acknowledged += teller.acknowledged
+    outcome.refused += teller.errors.length
+    outcome.problems.push(...teller.problems.splice(0))
+    const strange = teller.errors.find((error) => !error.startsWith('MISCONF ') && !error.startsWith('EXECABORT '))
+    if (strange !== undefined) outcome.problems.push(`refused in other words: ${strange}`)
+  }
+  outcome.told = tellers.flatMap((teller) => teller.errors)[0] ?? ''
+  if (!/fsync/.test(outcome.told)) outcome.problems.push(`no fsync failed: ${outcome.told}`)
+}
+
+/** The running server shows what it has acknowledged, and nothing it has refused. */
+async function stillReads(server: Server, tellers: readonly Teller[], problems: string[]): Promise<void> {
+  const connection = await server.connect()
+  for (const teller of tellers) {
+    const found = await find(connection, teller.databases, problems)
+    problems.push(...teller.history.compareLive(found).map((wrong) => `while writes were refused: ${wrong}`))
+  }
+  const refused = await connection.call('SET', 'while', 'refused')
+  if (!(refused instanceof ReplyError && refused.message.startsWith('MISCONF'))) {
+    problems.push(`SET was answered ${show(refused)} after a failed fsync`)
+  }
+  connection.close()
+}
+
+/** A data file that could not be synced is never synced again. */
+function syncedTwice(calls: readonly Called[]): string[] {
+  const failed = new Set<string>()
+  const wrong: string[] = []
+  for (const { kind, name, errno, number } of calls) {
+    if (kind !== 'sync' || !name.endsWith('.data')) continue
+    if (failed.has(name)) wrong.push(`call ${number} syncs ${name} again after a sync of it has failed`)
+    if (errno !== 0) failed.add(name)
+  }
+  if (failed.size === 0) wrong.push('no sync of a data file has failed')
+  return wrong
+}
+
+async function refusesToStart(start: () => Promise<Server>, problems: string[]): Promise<void> {
+  let server: Server
+  try {
+    server = await start()
+  } catch (error) {
+    if (!(error as Error).message.includes('ended (1)'))
+      problems.push(`the start on an ill disk: ${(error as Error).message}`)
+    return
+  }
+  // What it copied happened to fit into blocks that the disk has. Then it may serve.
+  await server.crash()
+}
+
+async function settle(
+  server: Server,
+  tellers: readonly Teller[],
+  lossy: boolean,
+  when: string,
+  problems: string[],
+): Promise<void> {
+  const connection = await server.connect()
+  for (const { databases, history } of tellers) {
+    const found = await find(connection, databases, problems)
+    const wrong = lossy ? history.settleAfterLoss(found) : history.settle(found)
+    problems.push(...wrong.slice(0, 10).map((each) => `${when}: ${each}`))
+  }
+  connection.close()
+}
+
+async function writesAgain(server: Server, problems: string[]): Promise<void> {
+  const connection = await server.connect()
+  const reply = await connection.call('SET', 'healed', 'yes')
+  if (reply !== 'OK') problems.push(`SET on the healed disk was answered ${show(reply)}`)
+  connection.close()
+}
