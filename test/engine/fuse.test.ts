@@ -2,10 +2,11 @@ import { expect, test } from 'vitest'
 import { Fuse } from '../../src/engine/fuse.ts'
 import { ManualClock } from './manual-clock.ts'
 
-function call(fuse: Fuse, clock: ManualClock, ms: number): boolean {
+function call(fuse: Fuse, clock: ManualClock, ms: number, meanwhile = () => {}): boolean {
   fuse.tick()
   if (!fuse.begin()) return false
   clock.advance(ms)
+  meanwhile()
   fuse.end()
   return true
 }
@@ -30,9 +31,18 @@ test('a read that was slow without any block from a disk has only lost its core:
   let blocks = 0
   const fuse = new Fuse(clock, true, () => blocks)
   for (let i = 0; i < 5; i++) expect(call(fuse, clock, 30)).toBe(true)
-  blocks += 8
-  expect(call(fuse, clock, 30)).toBe(true)
+  expect(call(fuse, clock, 30, () => (blocks += 8))).toBe(true)
   expect(call(fuse, clock, 0)).toBe(false)
+})
+
+test('a slow read does not answer for blocks that others have read before it', () => {
+  const clock = new ManualClock()
+  let blocks = 5000 // loading
+  const fuse = new Fuse(clock, true, () => blocks)
+  for (let i = 0; i < 5; i++) {
+    expect(call(fuse, clock, 30)).toBe(true)
+    blocks += 8 // a merge
+  }
 })
 
 test('a turn has a budget', () => {
