@@ -54,6 +54,8 @@ export class SimulatedDisk implements Storage {
   freeBytes: number
   readonly faults = new FaultPlan()
   openFiles = 0
+  /** How many files of each kind have come to be. */
+  readonly made = { data: 0, hints: 0, images: 0 }
   /** Called when a call takes effect: for traces. */
   onCall: ((text: string) => void) | null = null
   readonly #scheduler: Scheduler
@@ -353,6 +355,7 @@ export class SimulatedDisk implements Storage {
         if (!this.#directories.has(directoryOf(effect.name))) return failure('ENOENT', 'create', effect.name)
         if (names.has(effect.name)) return failure('EEXIST', 'create', effect.name)
         names.set(effect.name, effect.inode)
+        if (effect.name.endsWith('.data')) this.made.data++
         this.#change({ kind: 'create', name: effect.name, inode: effect.inode })
         return null
       case 'rename': {
@@ -362,6 +365,8 @@ export class SimulatedDisk implements Storage {
         this.#bury(names.get(effect.to))
         names.delete(effect.name)
         names.set(effect.to, inode)
+        if (effect.to.endsWith('.hint')) this.made.hints++
+        if (effect.to.endsWith('.image')) this.made.images++
         this.#change({ kind: 'rename', name: effect.name, to: effect.to, inode })
         return null
       }

@@ -18,6 +18,8 @@ export type State = readonly Database[]
 export interface Moment {
   readonly sequence: number
   readonly state: State
+  /** Made by several records at once. */
+  isBatch?: boolean
 }
 
 interface Branch {
@@ -75,6 +77,11 @@ export class Model {
       if (branch.from >= oldest.sequence) possible.push(...branch.moments)
     }
     return possible.reverse()
+  }
+
+  /** True when a batch came after that sequence: a crash could show a part of it, if anything could. */
+  batchBehind(sequence: number): boolean {
+    return this.moments.some((moment) => moment.isBatch === true && moment.sequence > sequence)
   }
 
   /**

@@ -16,17 +16,20 @@
 import type { Appendfsync, EngineSettings } from '../../src/engine/engine.ts'
 import { SimulatedDisk } from './disk.ts'
 import type { CallKind, FaultKind } from './faults.ts'
-import { difference, emptyState, Model, type Moment, type State, sameState } from './model.ts'
+import { difference, emptyState, Model, type State, sameState } from './model.ts'
+import { judge, Proof } from './proof.ts'
 import { Random } from './random.ts'
 import { Scheduler } from './scheduler.ts'
+import { Tally } from './tally.ts'
 import { Workload } from './workload.ts'
 import { type Trace, Violation, WORKLOAD_MS, World } from './world.ts'
 
 export interface PowerCutOptions {
   /** Crashes to judge, at least. */
   readonly count: number
-  /** First seed; the runs take this and those that follow. */
+  /** First seed; the runs take this and those that follow, `stride` apart (1): so several workers share them. */
   readonly seed: number
+  readonly stride?: number
   readonly mischief?: Mischief
 }
 
@@ -54,6 +57,7 @@ export interface PowerCutReport {
   merges: number
   /** Lives in which a fault was met. */
   faults: number
+  readonly tally: Tally
   /** Calls of the disk while clients worked, and in the longest start. */
   workCalls: number
   startCalls: number
@@ -66,6 +70,7 @@ const newReport = (): PowerCutReport => ({
   operations: 0,
   merges: 0,
   faults: 0,
+  tally: new Tally(),
   workCalls: 0,
   startCalls: 0,
 })
@@ -76,7 +81,8 @@ const TRACE_LINES = 400
 /** Runs until `count` crashes were judged. Throws an Error with seed and trace at the first violation. */
 export function powerCuts(options: PowerCutOptions): PowerCutReport {
   const report = newReport()
-  for (let seed = options.seed; report.cuts < options.count; seed++) {
+  const stride = options.stride ?? 1
+  for (let seed = options.seed; report.cuts < options.count; seed += stride) {
     report.runs++
     try {
       new Run(seed, report, options.mischief ?? {}, null).go()
@@ -166,6 +172,7 @@ class Run {
     }
     const model = new Model(engine.appended, state)
     const proof = new Proof(world)
+    const { tally } = this.#report
     world.clock.originMs = WORKLOAD_MS
     const before = disk.faults.calls
     const fault = this.#fault('work')
@@ -173,7 +180,12 @@ class Run {
       this.#trace?.(`fault: ${fault.kind} at call ${fault.at} from now${fault.forever ? ', for ever' : ''}`)
       disk.failAt(fault.at, fault.kind, { forever: fault.forever })
     }
-    const workload = new Workload(world, model, random, () => disk.faults.fired > 0, this.#trace)
+    const workload = new Workload(world, model, random, {
+      faulty: () => disk.faults.fired > 0,
+      synced: (sequence) => proof.promised(sequence),
+      tally,
+      trace: this.#trace,
+    })
     const budget = random.between(10, 60)
     // How much the disk gets done between two operations of the clients.
     const thinking = random.pick([0, 0.5, 0.9])
@@ -198,7 +210,11 @@ class Run {
     }
     last = this.#crash(world, model, proof)
     this.#report.operations += workload.operations
-    this.#report.merges += engine.merge.status().merges
+    const { merges } = engine.merge.status()
+    this.#report.merges += merges
+    tally.add('merge done', merges)
+    tally.add('segment created', disk.made.data)
+    tally.add('hint made', disk.made.hints)
     this.#report.workCalls += disk.faults.calls - before
     if (disk.faults.fired > 0) this.#report.faults++
     return last
@@ -226,6 +242,10 @@ class Run {
     const scheduler = this.#scheduler()
     const power = random.chance(0.75)
     const afterPower = proof.power
+    const { tally } = this.#report
+    if (world.engine!.merge.status().state === 'running') tally.add('cut while a merge runs')
+    if (model.batchBehind(afterPower)) tally.add('cut with a batch at risk')
+    if (world.engine!.appended > afterPower) tally.add('cut with unsynced bytes')
     const proven = power || world.disk.doomed ? afterPower : world.engine!.released
     this.#trace?.(`--- ${power ? 'power cut' : 'process crash'}, proven ${proven}, appended ${world.engine!.appended}`)
     let disk = power ? world.disk.crash(seed, scheduler) : world.disk.processCrash(seed, scheduler)
@@ -239,19 +259,9 @@ class Run {
     const again = disk.processCrash(random.bits(), next)
     const left = this.#open(again, next, 'opening after the crash')
     const state = left.dump(DATABASES)
-    this.#judge(model, bound, state, left.engine!.appended)
-    this.#same(left, state)
-    // The generation that follows starts from a power cut right after the recovery.
-    return [left.disk.crash(random.bits(), this.#scheduler()), state]
-  }
-
-  #judge(model: Model, bound: number, state: State, appended: number): void {
-    const possible = model.possible(bound)
-    // Several moments may hold the same state; the oldest is the one whose sequence must be behind the engine.
-    const moment = possible.findLast((candidate) => sameState(candidate.state, state))
-    if (moment === undefined) throw new Violation(verdict(model, possible, bound, state))
+    const moment = judge(model, bound, state, left.engine!.appended)
     this.#trace?.(`recovered to ${moment.sequence}`)
-    if (appended < moment.sequence) throw new Violation(`recovered ${moment.sequence}, next sequences from ${appended}`)
+    return [this.#same(left, state), state]
   }
 
   /** A start that is crashed, or fails by a fault, before it ends. */
@@ -271,31 +281,34 @@ class Run {
     for (let step = 0; step < steps && !done; step++) world.step()
     this.#report.startCalls = Math.max(this.#report.startCalls, copy.faults.calls)
     this.#trace?.(`--- crash while opening${done ? ', just when it was done' : ''}`)
+    this.#report.tally.add('cut while starting')
     const power = random.chance(0.75)
     return power ? copy.crash(random.bits(), this.#scheduler()) : copy.processCrash(random.bits(), this.#scheduler())
   }
 
-  /** Whatever is done now, the state stays the same. */
-  #same(world: World, state: State): void {
+  /** Whatever is done now, the state stays the same. Gives a disk from which a generation may go on. */
+  #same(world: World, state: State): SimulatedDisk {
     const random = this.#random
-    const check = (disk: SimulatedDisk, scheduler: Scheduler, what: string): void => {
+    const { tally } = this.#report
+    const check = (disk: SimulatedDisk, what: string): SimulatedDisk => {
       this.#trace?.(`--- ${what}`)
-      const reopened = this.#open(disk, scheduler, what)
-      const found = reopened.dump(DATABASES)
+      const scheduler = this.#scheduler()
+      const copy = disk.crash(random.bits(), scheduler) // nothing is pending: a copy
+      const found = this.#open(copy, scheduler, what).dump(DATABASES)
       if (!sameState(state, found)) throw new Violation(`${what}: the state has changed\n${difference(state, found)}`)
+      return disk
     }
-    const scheduler = this.#scheduler()
+    const powerCut = (): SimulatedDisk => world.disk.crash(random.bits(), this.#scheduler())
     switch (random.below(5)) {
       case 0:
-        check(world.disk.crash(random.bits(), scheduler), scheduler, 'a power cut right after the recovery')
-        return
+        return check(powerCut(), 'a power cut right after the recovery')
       case 1: {
-        const disk = world.disk.crash(random.bits(), scheduler)
+        const disk = powerCut()
         for (const name of disk.files()) {
           if (name.endsWith('.hint') || name.endsWith('.image')) disk.place(name, null)
         }
-        check(disk, scheduler, 'without hints')
-        return
+        tally.add('start without hints')
+        return check(disk, 'without hints')
       }
       case 2: {
         const { merge } = world.engine!
@@ -303,18 +316,20 @@ class Run {
         if (error !== null) throw new Violation(`merge after the recovery: ${error.message}`)
         const found = world.dump(DATABASES)
         if (!sameState(state, found)) throw new Violation(`a merge changed the state\n${difference(state, found)}`)
-        check(world.disk.crash(random.bits(), scheduler), scheduler, 'a power cut after a merge')
-        return
+        tally.add('cut after a merge')
+        return check(powerCut(), 'a power cut after a merge')
       }
       case 3: {
         const error = world.finish((done) => world.engine!.close(done), 'close never ended')
         if (error !== null) throw new Violation(`close after the recovery: ${error.message}`)
         // A hint or merge that was under way may come to its end.
         world.until(() => world.disk.openFiles === 0, `${world.disk.openFiles} files open after close`)
-        check(world.disk.crash(random.bits(), scheduler), scheduler, 'a power cut after a clean stop')
-        return
+        tally.add('cut after a clean stop')
+        tally.add('image made', world.disk.made.images)
+        return check(powerCut(), 'a power cut after a clean stop')
       }
       default:
+        return powerCut()
     }
   }
 }
@@ -345,62 +360,12 @@ export function everyCallFails(seed: number, kind: FaultKind, forever: boolean, 
   return failed
 }
 
-/** What must survive, as the run goes on. */
-class Proof {
-  readonly #world: World
-  /** Released sequences, each with the disk's stamp when it was first seen. */
-  #released: { stamp: number; sequence: number }[] = []
-  #last: number
-  #always: number
-  /** Mode `always` all the time. A switch to it takes effect after some sync, which cannot be seen from here. */
-  #wasAlways: boolean
-  #durable: number
-
-  constructor(world: World) {
-    this.#world = world
-    this.#last = world.engine!.released
-    this.#always = this.#last
-    this.#wasAlways = world.engine!.settings.appendfsync === 'always'
-    this.#durable = this.#last
-  }
-
-  /** To be called after every step. */
-  note(): void {
-    const engine = this.#world.engine!
-    const { released } = engine
-    if (engine.settings.appendfsync !== 'always') this.#wasAlways = false
-    if (released < this.#last) throw new Violation(`released went back from ${this.#last} to ${released}`)
-    if (released > engine.appended) throw new Violation(`released ${released} is more than appended`)
-    if (released === this.#last) return
-    this.#last = released
-    this.#released.push({ stamp: this.#world.disk.stamp, sequence: released })
-    if (this.#wasAlways) this.#always = released
-  }
-
-  /** The newest sequence that a power cut at this instant must leave. */
-  get power(): number {
-    const before = this.#world.disk.durableBefore((name) => name.endsWith('.data'))
-    while (this.#released.length > 0 && this.#released[0]!.stamp < before)
-      this.#durable = this.#released.shift()!.sequence
-    return Math.max(this.#always, this.#durable)
-  }
-}
-
-function verdict(model: Model, possible: readonly Moment[], bound: number, state: State): string {
-  const older = model.moments.findLast((moment) => sameState(moment.state, state))
-  if (older !== undefined) return `lost writes: recovered ${older.sequence}, proven was ${bound}`
-  const nearest = possible
-    .map((moment) => ({ moment, text: difference(moment.state, state) }))
-    .sort((a, b) => a.text.length - b.text.length)[0]!
-  return `no such state ever was; proven ${bound}, nearest ${nearest.moment.sequence}:\n${nearest.text}`
-}
-
 export function settingsOf(random: Random): EngineSettings {
   return {
     appendfsync: random.pick(['always', 'everysec', 'no'] as Appendfsync[]),
     segmentSizeBytes: random.pick([400, 400, 400, 1000, 3000]),
     segmentAgeSeconds: random.pick([0, 0, 1]),
-    valueCacheBytes: random.pick([0, 0, 65_536]),
+    valueCacheBytes: random.chance(0.05) ? 2 * 1024 * 1024 : random.pick([0, 0, 65_536]), // less than 2 MiB: no cache, only a tail
     mergeEnabled: random.chance(0.8),
     mergeIntervalMs: random.pick([5, 50, 500]),
     mergeWindow: 'always',

@@ -21,6 +21,7 @@ import { difference, emptyState, Model, type State, sameState } from './model.ts
 import { settingsOf } from './power-cuts.ts'
 import { Random } from './random.ts'
 import { Scheduler } from './scheduler.ts'
+import { Tally } from './tally.ts'
 import { Workload } from './workload.ts'
 import { type Trace, Violation, WORKLOAD_MS, World } from './world.ts'
 
@@ -108,7 +109,12 @@ class Run {
     const error = world.open(this.#settings, DATABASES)
     if (error !== null) throw error
     world.clock.originMs = WORKLOAD_MS
-    const workload = new Workload(world, model, random, () => false, this.#trace)
+    const workload = new Workload(world, model, random, {
+      faulty: () => false,
+      synced: () => {},
+      tally: new Tally(),
+      trace: this.#trace,
+    })
     this.#written = workload.written
     const budget = random.between(10, 80)
     const client = (): void => {

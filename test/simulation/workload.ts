@@ -8,7 +8,18 @@ import { Slice, sliceOf } from '../../src/base/slice.ts'
 import { type Engine, GATE_FAILED, GATE_FULL, GATE_STALLED, NONE, UNLUCKY } from '../../src/engine/engine.ts'
 import { difference, type Entry, type Model, type State, withDatabase, withKey } from './model.ts'
 import type { Random } from './random.ts'
+import type { Tally } from './tally.ts'
 import type { Trace, World } from './world.ts'
+
+/** What a workload tells and asks of whoever runs it. */
+export interface Around {
+  /** True once a fault was met, so that failures are to be expected. */
+  readonly faulty: () => boolean
+  /** The engine has said that everything up to that sequence is durable. */
+  readonly synced: (sequence: number) => void
+  readonly tally: Tally
+  readonly trace: Trace | null
+}
 
 const KEYS = [
   '',
@@ -32,18 +43,20 @@ export class Workload {
   readonly #random: Random
   readonly #databases: number
   readonly #trace: Trace | null
-  readonly #faulty: () => boolean
+  readonly #around: Around
+  readonly #tally: Tally
   #values = 0
   #batch: { state: State } | null = null
 
-  constructor(world: World, model: Model, random: Random, faulty: () => boolean, trace: Trace | null) {
+  constructor(world: World, model: Model, random: Random, around: Around) {
     this.#world = world
     this.#engine = world.engine!
     this.#model = model
     this.#random = random
     this.#databases = model.state.length
-    this.#faulty = faulty
-    this.#trace = trace
+    this.#around = around
+    this.#tally = around.tally
+    this.#trace = around.trace
     world.onFailed = (first) => this.#failed(first)
   }
 
@@ -62,7 +75,8 @@ export class Workload {
     } else if (kind < 82) this.#look()
     else if (kind < 86) this.#lookAll()
     else if (kind < 89) this.#clockJump()
-    else if (kind < 92) this.#seal()
+    else if (kind < 91) this.#seal()
+    else if (kind < 92) this.#sync()
     else if (kind < 97) this.#merge()
     else this.#configure()
     if (random.chance(0.6)) {
@@ -92,6 +106,7 @@ export class Workload {
     let sequence = this.#engine.appended - expired.length
     for (const [database, key] of expired) {
       this.#trace?.(`  expired ${database} ${JSON.stringify(key)} @${sequence + 1}`)
+      this.#tally.add('expired in the background')
       this.#model.push(++sequence, withKey(this.#model.state, database, key, null))
     }
   }
@@ -144,6 +159,7 @@ export class Workload {
       throw this.#world.violation(`${name(database, key)} is absent, though written`)
     }
     if (expired && engine.appended > before) {
+      this.#tally.add('expired on access')
       this.#done(withKey(this.#state, database, key, null), `expired ${name(database, key)}`)
     } else if (engine.appended !== before) {
       throw this.#world.violation(`find of ${name(database, key)} appended a record`)
@@ -171,12 +187,14 @@ export class Workload {
     if (random.chance(0.3)) {
       const entry = this.#find(database, key)
       if (entry !== NONE) {
+        this.#tally.add('overwrite')
         engine.overwrite(entry, sliceOf(Buffer.from(value, 'latin1')), expiry)
         this.#wrote()
         return this.#done(withKey(this.#state, database, key, after), `overwrite ${name(database, key)} ${expiry}`)
       }
     }
     const before = engine.appended
+    this.#tally.add('put')
     engine.put(database, sliceOf(Buffer.from(key, 'latin1')), sliceOf(Buffer.from(value, 'latin1')), expiry)
     this.#wrote()
     // A put over an expired key may remove it first, with a sequence of its own.
@@ -190,6 +208,7 @@ export class Workload {
     const place = this.#place()
     const entry = this.#find((database ??= place.database), (key ??= place.key))
     if (entry === NONE) return
+    this.#tally.add('remove')
     this.#engine.remove(entry)
     this.#wrote()
     this.#done(withKey(this.#state, database, key, null), `remove ${name(database, key)}`)
@@ -201,6 +220,7 @@ export class Workload {
     const expiry = this.#random.chance(0.3) ? 0 : this.#expiry()
     const before = this.#state[database]!.get(key)!
     const appended = this.#engine.appended
+    this.#tally.add('expiry set')
     this.#engine.setExpiry(entry, expiry)
     if (expiry === before.expiry && this.#engine.appended === appended) return // nothing to do, nothing done
     this.#wrote()
@@ -232,7 +252,11 @@ export class Workload {
     const { state } = this.#batch
     this.#batch = null
     if (this.#engine.appended === before) this.#trace?.('end of nothing')
-    else this.#done(state, 'end')
+    else {
+      this.#tally.add('batch')
+      this.#done(state, 'end')
+      if (this.#engine.appended > before + 2) this.#model.last.isBatch = true
+    }
   }
 
   #databaseWrite(): void {
@@ -244,6 +268,7 @@ export class Workload {
     const state = this.#state
     switch (random.below(4)) {
       case 0:
+        this.#tally.add('flush of all')
         engine.flushAll()
         if (engine.appended === appended && state.every((database) => database.size === 0)) return
         return this.#done(
@@ -251,10 +276,12 @@ export class Workload {
           'flushAll',
         )
       case 1:
+        this.#tally.add('flush of a database')
         engine.flushDatabase(a)
         if (engine.appended === appended && state[a]!.size === 0) return
         return this.#done(withDatabase(state, a, new Map()), `flushDatabase ${a}`)
       default:
+        this.#tally.add('swap of databases')
         engine.swapDatabases(a, b)
         if (engine.appended === appended && a === b) return
         return this.#done(withDatabase(withDatabase(state, a, state[b]!), b, state[a]!), `swapDatabases ${a} ${b}`)
@@ -288,14 +315,16 @@ export class Workload {
       }
     }
     const into = new Slice()
+    this.#tally.add('look')
     if (engine.valueOf(entry, into)) check(into)
+    else this.#tally.add('cold read')
     if (this.#random.chance(0.5)) {
       let answered = false
       engine.load(entry, (error, found) => {
         if (answered) throw this.#world.violation('a load came back twice')
         answered = true
         if (error === null) check(found!)
-        else if (!this.#faulty()) throw this.#world.violation(`load of ${name(database, key)}: ${error.message}`)
+        else if (!this.#around.faulty()) throw this.#world.violation(`load of ${name(database, key)}: ${error.message}`)
       })
     }
     this.#mustDependOn((state) => state[database]!.get(key)?.value === value, `value of ${name(database, key)}`)
@@ -312,6 +341,7 @@ export class Workload {
   /** The whole state at once, as far as it is in memory. */
   #lookAll(): void {
     const engine = this.#engine
+    this.#tally.add('scan of everything')
     engine.now = 0 // nothing is expired then
     const found: Map<string, Entry>[] = []
     const into = new Slice()
@@ -354,27 +384,45 @@ export class Workload {
   #clockJump(): void {
     const ms = this.#random.pick([1000, 100, 5000, -2000, -100])
     this.#trace?.(`clock jumps ${ms} ms`)
+    this.#tally.add(ms > 0 ? 'clock forwards' : 'clock back')
     this.#world.clock.originMs += ms
   }
 
   #seal(): void {
     this.#trace?.('seal')
-    this.#engine.seal((error) => {
-      this.#trace?.(`  sealed ${error?.message ?? ''}`)
-      if (error !== null && !this.#faulty()) throw this.#world.violation(`seal failed: ${error.message}`)
-    })
+    const { appended } = this.#engine
+    this.#tally.add('seal')
+    this.#engine.seal((error) => this.#isDurable('seal', appended, error))
+  }
+
+  #sync(): void {
+    this.#trace?.('sync')
+    const { appended } = this.#engine
+    this.#tally.add('sync asked for')
+    this.#engine.whenSynced((error) => this.#isDurable('sync', appended, error))
+  }
+
+  /** Writes that failed meanwhile have no outcome, so nothing is promised of them. */
+  #isDurable(what: string, appended: number, error: Error | null): void {
+    this.#trace?.(`  end of ${what} up to ${appended} ${error?.message ?? ''}`)
+    if (error === null) {
+      if (!this.#around.faulty()) this.#around.synced(appended)
+    } else if (!this.#around.faulty()) throw this.#world.violation(`${what} failed: ${error.message}`)
   }
 
   #merge(): void {
     const { merge } = this.#engine
     const kind = this.#random.below(10)
-    if (kind === 0) merge.pause()
-    else if (kind < 3) merge.resume()
+    if (kind === 0) {
+      this.#tally.add('merge paused')
+      merge.pause()
+    } else if (kind < 3) merge.resume()
     else if (kind === 3) merge.why()
     else if (kind === 4) merge.estimate()
     else {
       const started = merge.start() // outside of the trace: its arguments are not evaluated when there is none
       this.#trace?.(`merge ${started}`)
+      if (started) this.#tally.add('merge asked for')
     }
   }
 
@@ -389,14 +437,18 @@ export class Workload {
       { mergeRateBytesPerSecond: random.pick([0, 10_000]) },
     ])
     this.#trace?.(`configure ${JSON.stringify(change)}`)
+    this.#tally.add('appendfsync' in change ? 'switch of appendfsync' : 'other settings')
     this.#engine.configure(change)
   }
 
   /** Unreleased writes were undone: the model goes back too, and the live state must be that at once. */
   #failed(first: number): void {
-    if (!this.#faulty()) throw this.#world.violation(`onFailed(${first}) without a fault`)
+    if (!this.#around.faulty()) throw this.#world.violation(`onFailed(${first}) without a fault`)
     if (first <= this.#engine.released)
       throw this.#world.violation(`undone from ${first}, released was ${this.#engine.released}`)
+    this.#tally.add('writes undone')
+    if ((this.#engine.gate & GATE_FAILED) !== 0 && this.#engine.gateMessage.includes('disk is full'))
+      this.#tally.add('disk full')
     this.#model.fail(first)
     this.#world.changes.length = 0
     this.#lookAll()
