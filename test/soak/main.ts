@@ -1,27 +1,24 @@
 // Long runs of what `npm test` does briefly. Each prints its seed first, stops by itself, and exits 1 when anything was wrong.
 //
-//   npm run soak -- power-cuts 100000 [seed]              simulated power cuts (test/simulation)
+//   npm run soak -- power-cuts N [--seed S] [--workers W] simulated power cuts (test/simulation)
 //   npm run soak -- kill 10000 [--seed S] [--parallel P]  kill -9 of a real server under load (test/crash)
 //   npm run soak -- real-faults [--sample N] [--seed S]   file calls of a real server fail, in every way (test/faults)
 //   npm run soak -- fuzz 1000000 [seed]                   commands at random to Casky and redis-server (test/fuzz)
 //   npm run soak -- linearizable 500 [--seed S]           32 clients on the same keys, killed so often (test/crash)
 
 import { fuzz } from '../fuzz/fuzz.ts'
-import { powerCuts } from '../simulation/power-cuts.ts'
 import { soakKill } from './kill.ts'
 import { soakLinearizable } from './linearizable.ts'
+import { soakPowerCuts } from './power-cuts.ts'
 import { soakRealFaults } from './real-faults.ts'
-
-/** Power cuts between two lines of progress. */
-const CUTS_A_LINE = 1000
 
 async function main([what = '', count = '', ...rest]: string[]): Promise<number> {
   if (what === 'kill') return soakKill([count, ...rest])
   if (what === 'linearizable') return soakLinearizable([count, ...rest])
+  if (what === 'power-cuts') return soakPowerCuts([count, ...rest])
   if (what === 'real-faults') return soakRealFaults(count === '' ? [] : [count, ...rest])
   const wanted = Number(count)
   if (!Number.isInteger(wanted) || wanted < 1) return usage()
-  if (what === 'power-cuts') return soakPowerCuts(wanted, seedOf(rest[0]))
   if (what === 'fuzz') return soakFuzz(wanted, seedOf(rest[0]))
   return usage()
 }
@@ -38,24 +35,12 @@ async function soakFuzz(count: number, seed: number): Promise<number> {
   return differences === 0 ? 0 : 1
 }
 
-function soakPowerCuts(count: number, seed: number): number {
-  console.log(`power cuts from seed ${seed} on`)
-  let done = 0
-  while (done < count) {
-    const part = Math.min(CUTS_A_LINE, count - done)
-    powerCuts({ count: part, seed: seed + done })
-    done += part
-    console.log(`${done} power cuts, nothing lost, nothing came back`)
-  }
-  return 0
-}
-
 const seedOf = (text: string | undefined): number =>
   text === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(text)
 
 function usage(): number {
   console.error(
-    'usage: npm run soak -- power-cuts COUNT [SEED] | kill COUNT [--seed S] [--parallel P] | linearizable KILLS [--seed S] | real-faults [--sample N] [--seed S] | fuzz COUNT [SEED]',
+    'usage: npm run soak -- power-cuts COUNT [--seed S] [--workers W] | kill COUNT [--seed S] [--parallel P] | linearizable KILLS [--seed S] | real-faults [--sample N] [--seed S] | fuzz COUNT [SEED]',
   )
   return 2
 }

@@ -5,6 +5,7 @@
 // Each worker takes every W-th seed. What a worker finds it tells with the seed and the trace; before that it looks through some of the seeds
 // that follow for a run that fails in fewer steps, since the shortest story is the one to read.
 
+import { parseArgs } from 'node:util'
 import { powerCuts, replay } from '../simulation/power-cuts.ts'
 import { MET_BY_POWER_CUTS, Tally } from '../simulation/tally.ts'
 import { availableWorkers, crew, member, report } from './crew.ts'
@@ -17,6 +18,19 @@ const ENOUGH_CUTS = 5000
 /** How many later seeds are tried for a shorter story. */
 const OTHER_SEEDS = 400
 
+/** `COUNT [--seed S] [--workers W]`. Returns the exit code. */
+export async function soakPowerCuts(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { seed: { type: 'string' }, workers: { type: 'string' } },
+  })
+  const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed)
+  const workers = values.workers === undefined ? undefined : Number(values.workers)
+  const { good } = await cutPower({ count: Number(positionals[0] ?? 100_000), seed, workers })
+  return good ? 0 : 1
+}
+
 export interface PowerCutSoak {
   readonly count: number
   readonly seed: number
@@ -24,7 +38,7 @@ export interface PowerCutSoak {
 }
 
 /** Gives the tally, and whether nothing was found and everything met. Prints as it goes. */
-export async function soakPowerCuts({ count, seed, workers = availableWorkers() }: PowerCutSoak): Promise<{
+export async function cutPower({ count, seed, workers = availableWorkers() }: PowerCutSoak): Promise<{
   readonly good: boolean
   readonly tally: Tally
 }> {
