@@ -96,7 +96,7 @@ export function waysOf(kind: CallKind): Way[] {
 
 function ruleOf(fault: Fault): Rule {
   const { action, error, forever } = fault.way
-  const kinds = forever ? (action === 'short' ? (['write'] as const) : ERRORS[error!]) : [fault.kind]
+  const kinds = forever && action === 'fail' ? ERRORS[error!] : [fault.kind]
   return {
     action,
     kinds,
@@ -186,12 +186,15 @@ export function* everyFault(calls: readonly Called[]): Generator<Fault> {
   }
 }
 
-/** The story under one fault, and the judgement. Never throws for what the server does wrong. */
-export async function tellUnder(stage: Stage, fault: Fault, seed: number): Promise<Outcome> {
+/**
+ * The story under one fault, and the judgement. Never throws for what the server does wrong. `mercy`: after a lie less can be demanded
+ * (history.ts); without it a lie is judged like any fault, which must condemn.
+ */
+export async function tellUnder(stage: Stage, fault: Fault, seed: number, mercy = true): Promise<Outcome> {
   const run = new Run(stage, seed)
   try {
     await run.under(fault, true)
-    const lied = isLie(fault.way)
+    const lied = mercy && isLie(fault.way)
     if (run.problems.length === 0) await run.judge(lied)
     return { fault: told(fault), seed, fired: run.fired, problems: run.problems }
   } catch (error) {

@@ -12,6 +12,7 @@ import {
   type Fault,
   type Outcome,
   SCENES,
+  type Scene,
   type Stage,
   setStage,
   tellTwice,
@@ -42,6 +43,8 @@ export interface Wanted {
   readonly pairs?: number
   /** Only that case. */
   readonly only?: number
+  /** Default: all. */
+  readonly scenes?: readonly Scene[]
   /** Runs at once. Default 2. */
   readonly jobs?: number
   progress?(line: string): void
@@ -55,7 +58,7 @@ export async function realFaults(wanted: Wanted): Promise<Tally> {
   const tally: Tally = { cases: 0, missed: 0, failures: [], ways: new Map(), stages: [] }
   const stages: Stage[] = []
   try {
-    for (const scene of SCENES) {
+    for (const scene of wanted.scenes ?? SCENES) {
       const stage = await setStage(scene, random.below(2 ** 32))
       stages.push(stage)
       const cases = [...everyFault(stage.calls)].length
