@@ -105,7 +105,7 @@ describe.skipIf(!FULL || skipWithout('cc'))('a disk that hangs', () => {
   }
 
   it('in a sync of `always` holds up the replies that depend on it and nobody else', async () => {
-    const { server, shim } = await shimmed('--appendfsync', 'always')
+    const { server, shim } = await shimmed('--appendfsync', 'always', '--disk-reserve', '0')
     const [writer, other] = [await server.connect({ replyLimitMs: 60_000 }), await server.connect()]
     expect(await writer.call('SET', 'known', 'value')).toBe('OK')
     shim.closeGate()
@@ -119,7 +119,7 @@ describe.skipIf(!FULL || skipWithout('cc'))('a disk that hangs', () => {
   })
 
   it('in a sync of `everysec` holds up writes at the bound, and nobody who reads', async () => {
-    const { server, shim } = await shimmed('--appendfsync', 'everysec')
+    const { server, shim } = await shimmed('--appendfsync', 'everysec', '--disk-reserve', '0')
     const [writer, other] = [await server.connect({ replyLimitMs: 60_000 }), await server.connect()]
     shim.closeGate()
     shim.add({ action: 'hold', kinds: ['sync'] })
@@ -138,11 +138,22 @@ describe.skipIf(!FULL || skipWithout('cc'))('a disk that hangs', () => {
   })
 
   it('in reads holds up who reads from it, and neither writes nor values in memory', async () => {
-    const { server, shim } = await shimmed('--appendfsync', 'always', '--value-cache-size', '4mb')
+    const { server, shim } = await shimmed(
+      '--appendfsync',
+      'always',
+      '--value-cache-size',
+      '4mb',
+      '--disk-reserve',
+      '0',
+    )
     const writer = await server.connect()
     for (let i = 0; i < 4000; i++) writer.send(encodeRequest(['SET', `k${i}`, 'v'.repeat(2000)]))
     for (let i = 0; i < 4000; i++) await writer.reply()
     expect(await writer.call('SET', 'hot', 'value')).toBe('OK')
+    // The event loop bets on the page cache, and loses one bet: from the second slow read on threads wait for them.
+    shim.add({ action: 'delay', ms: 30, kinds: ['read'], times: 1 })
+    expect(show(await writer.call('GET', 'k100'))).toBe(`"${'v'.repeat(2000)}"`)
+    expect(show(await writer.call('GET', 'hot'))).toBe('"value"') // and is in memory from now on
     shim.closeGate()
     shim.add({ action: 'hold', kinds: ['read'] })
     // More of them than there are threads; the oldest keys are the ones that memory has let go.

@@ -148,6 +148,9 @@ export interface Outcome {
   readonly problems: readonly string[]
 }
 
+/** Two cores may be busy with much else. */
+const READY_LIMIT_MS = 120_000
+
 const argsOf = (scene: Scene): string[] => [...tiny, '--appendfsync', scene.appendfsync]
 
 /** Makes the past and counts the calls of the story. Throws when already that goes wrong. */
@@ -271,7 +274,12 @@ class Run {
   async start(weather?: Weather): Promise<Server | null> {
     const { directory, shim, stage } = this
     try {
-      return await startServer('casky', { dir: directory, args: argsOf(stage.scene), env: shim.env })
+      return await startServer('casky', {
+        dir: directory,
+        args: argsOf(stage.scene),
+        env: shim.env,
+        readyLimitMs: READY_LIMIT_MS,
+      })
     } catch (error) {
       const { message } = error as Error
       if (weather?.bad() !== true) this.problems.push(message)
@@ -328,7 +336,11 @@ class Run {
     const clean = async (): Promise<Server | null> => {
       const extra = refused ? ['--on-corruption', 'serve'] : []
       try {
-        return await startServer('casky', { dir: directory, args: [...argsOf(stage.scene), ...extra] })
+        return await startServer('casky', {
+          dir: directory,
+          args: [...argsOf(stage.scene), ...extra],
+          readyLimitMs: READY_LIMIT_MS,
+        })
       } catch (error) {
         const { message } = error as Error
         this.sane(message)
@@ -356,7 +368,7 @@ class Run {
   }
 
   private async look(server: Server, lied: boolean, refused: boolean): Promise<void> {
-    const connection = await server.connect({ replyLimitMs: 20_000 })
+    const connection = await server.connect({ replyLimitMs: 60_000 })
     try {
       for (const { databases, history } of this.tellers) {
         const wrong: string[] = []
