@@ -12,6 +12,7 @@
 // Misuse is an exception, not an error code, since on real files it corrupts silently: a call on a closed file, a close with
 // calls in flight, a buffer that changes while it is being written.
 
+import { createHash } from 'node:crypto'
 import type { Done, Storage, StorageError, StorageFile } from '../../src/engine/storage.ts'
 import type { Content } from './content.ts'
 import { type CallKind, type Fault, type FaultKind, FaultPlan } from './faults.ts'
@@ -47,6 +48,9 @@ type Effect =
   | { readonly kind: 'unlink'; readonly name: string }
   | { readonly kind: 'directory'; readonly name: string }
 
+/** Where in a call something may happen to the process: the call has had no effect, a part of it (of a write: its first half), or all. */
+export type Instant = 'before' | 'half' | 'after'
+
 const GRAVES = 8
 
 export class SimulatedDisk implements Storage {
@@ -58,6 +62,10 @@ export class SimulatedDisk implements Storage {
   readonly made = { data: 0, hints: 0, images: 0 }
   /** Called when a call takes effect: for traces. */
   onCall: ((text: string) => void) | null = null
+  /** Called at each instant of each call: for tests that crash at every one. */
+  onInstant: ((instant: Instant, call: CallKind) => void) | null = null
+  /** A write that is half done, at that instant. */
+  #half: Effect | null = null
   readonly #scheduler: Scheduler
   readonly #inFlight = new Set<Effect>()
   #stamp = 0
@@ -167,6 +175,52 @@ export class SimulatedDisk implements Storage {
     this.#finishSome(disk, random)
     for (const inode of new Set(disk.#names.values())) inode.evictDoomed(disk.sectorBytes, random)
     return disk
+  }
+
+  /** How many completed changes a power cut could still take, each on its own: names first, then writes. */
+  get unsynced(): number {
+    let count = this.#changes.length
+    for (const inode of this.#inodes()) count += inode.pending.length
+    return count + (this.#half === null ? 0 : 1)
+  }
+
+  /**
+   * A power cut that leaves to nobody's dice what it keeps: `keeps` says it of each unsynced change (they are numbered as `unsynced` counts
+   * them). Calls in flight have not happened. All kept is what a killed process leaves.
+   */
+  cut(keeps: (change: number) => boolean, scheduler: Scheduler): SimulatedDisk {
+    const disk = this.#fork(scheduler)
+    if (this.#half?.kind === 'write') {
+      const { inode: half } = this.#half
+      for (const inode of disk.#inodes()) if (inode.id === half.id) disk.#apply({ ...this.#half, inode })
+    }
+    const names = new Map(disk.#durableNames)
+    const directories = new Set(disk.#durableDirectories)
+    let change = 0
+    for (const pending of disk.#changes) if (keeps(change++)) replay(pending.change, names, directories)
+    const left = new Map<Inode, Inode>()
+    for (const inode of disk.#inodes())
+      left.set(
+        inode,
+        inode.keep(() => keeps(change++)),
+      )
+    disk.#names = new Map()
+    for (const [name, inode] of names) if (directories.has(directoryOf(name))) disk.#names.set(name, left.get(inode)!)
+    disk.#durableNames = new Map(disk.#names)
+    disk.#directories = directories
+    disk.#durableDirectories = new Set(directories)
+    disk.#changes = []
+    return disk
+  }
+
+  /** The same for disks that hold the same files. */
+  fingerprint(): string {
+    const hash = createHash('sha1')
+    for (const name of this.files()) {
+      const bytes = this.#names.get(name)!.cached.view()
+      hash.update(`${name} ${bytes.length}\n`).update(bytes)
+    }
+    return hash.digest('base64')
   }
 
   /** Names of all files, as reads see them, sorted. */
@@ -313,15 +367,25 @@ export class SimulatedDisk implements Storage {
     if (effect !== null) this.#inFlight.add(effect)
     this.#scheduler.add(call, () => {
       if (effect !== null) this.#inFlight.delete(effect)
+      if (this.onInstant !== null) this.#instants(call, effect)
       const fault = this.faults.next(call, name)
       let result: T | StorageError
       if (fault === null) result = perform()
       else if (fault === 'lie') result = (effect?.kind === 'write' ? effect.bytes.length : undefined) as T
       else result = (failed?.(fault) as T | StorageError | undefined) ?? failure(fault, call, name)
+      this.onInstant?.('after', call)
       this.onCall?.(describe(call, name, effect, result))
       if (result instanceof Error) done(result as StorageError, undefined as never)
       else done(null, result)
     })
+  }
+
+  #instants(call: CallKind, effect: Effect | null): void {
+    this.onInstant!('before', call)
+    if (effect?.kind !== 'write' || effect.bytes.length < 2) return
+    this.#half = { ...effect, bytes: effect.bytes.subarray(0, effect.bytes.length >> 1) }
+    this.onInstant!('half', call)
+    this.#half = null
   }
 
   #startEffect(call: CallKind, name: string, done: Done, effect: Effect): void {

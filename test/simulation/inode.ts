@@ -98,6 +98,13 @@ export class Inode {
     return new Inode(this.id, left, left.fork())
   }
 
+  /** What a power cut leaves that keeps these of the pending writes. */
+  keep(keeps: () => boolean): Inode {
+    const left = this.durable.fork()
+    for (const piece of this.pending) if (keeps()) left.write(piece.position, piece.bytes)
+    return new Inode(this.id, left, left.fork())
+  }
+
   /** Growth is metadata, written when the file system likes: never below what was synced, never beyond what was written. */
   #anySize(random: Random): number {
     const low = this.durable.size

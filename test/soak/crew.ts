@@ -64,6 +64,7 @@ export async function crew(
 /** For members: who one is, and the arguments. Null when this is no member's process. */
 export function member(): { share: Share; args: string[] } | null {
   if (process.send === undefined || process.argv[2]?.startsWith('{"index"') !== true) return null
+  process.once('disconnect', () => process.exit(1)) // whoever would hear of it is gone
   return { share: JSON.parse(process.argv[2]) as Share, args: process.argv.slice(3) }
 }
 

@@ -1,6 +1,7 @@
 // Long runs of what `npm test` does briefly. Each prints its seed first, stops by itself, and exits 1 when anything was wrong.
 //
 //   npm run soak -- power-cuts N [--seed S] [--workers W] simulated power cuts (test/simulation)
+//   npm run soak -- sequences [--length 3]              all sequences of operations, crashed at every instant
 //   npm run soak -- kill 10000 [--seed S] [--parallel P]  kill -9 of a real server under load (test/crash)
 //   npm run soak -- real-faults [--sample N] [--seed S]   file calls of a real server fail, in every way (test/faults)
 //   npm run soak -- fuzz 1000000 [seed]                   commands at random to Casky and redis-server (test/fuzz)
@@ -13,12 +14,14 @@ import { soakLinearizable } from './linearizable.ts'
 import { soakLock } from './lock.ts'
 import { soakPowerCuts } from './power-cuts.ts'
 import { soakRealFaults } from './real-faults.ts'
+import { soakSequences } from './sequences.ts'
 
 async function main([what = '', count = '', ...rest]: string[]): Promise<number> {
   if (what === 'kill') return soakKill([count, ...rest])
   if (what === 'lock') return soakLock([count, ...rest])
   if (what === 'linearizable') return soakLinearizable([count, ...rest])
   if (what === 'power-cuts') return soakPowerCuts([count, ...rest])
+  if (what === 'sequences') return soakSequences([count, ...rest])
   if (what === 'real-faults') return soakRealFaults(count === '' ? [] : [count, ...rest])
   const wanted = Number(count)
   if (!Number.isInteger(wanted) || wanted < 1) return usage()
@@ -43,7 +46,7 @@ const seedOf = (text: string | undefined): number =>
 
 function usage(): number {
   console.error(
-    'usage: npm run soak -- power-cuts COUNT [--seed S] [--workers W] | kill COUNT [--seed S] [--parallel P] | lock RACES [--seed S] | linearizable KILLS [--seed S] | real-faults [--sample N] [--seed S] | fuzz COUNT [SEED]',
+    'usage: npm run soak -- power-cuts COUNT [--seed S] [--workers W] | sequences ... | kill COUNT [--seed S] [--parallel P] | lock RACES [--seed S] | linearizable KILLS [--seed S] | real-faults [--sample N] [--seed S] | fuzz COUNT [SEED]',
   )
   return 2
 }
