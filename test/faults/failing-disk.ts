@@ -14,7 +14,9 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
   writeSync,
@@ -25,6 +27,8 @@ import { findProgram } from '../harness/programs.ts'
 
 const TMPFS = '48m'
 const IMAGE_BYTES = 256 * 1024 * 1024
+const UNMOUNT_TRIES = 10
+const UNMOUNT_REST_MS = 200
 const PROGRAMS = ['mount', 'umount', 'losetup', 'mkfs.ext4']
 
 /** Why there can be no such disk here; undefined: there can. */
@@ -81,7 +85,7 @@ export class FailingDisk {
     mkdirSync(this.back)
     mkdirSync(this.mountPoint)
     run('mount', '-t', 'tmpfs', '-o', `size=${TMPFS}`, 'casky-test', this.back)
-    this.undo.push(() => run('umount', this.back))
+    this.undo.push(() => unmount(this.back))
     const image = join(this.back, 'image')
     closeSync(openSync(image, 'w', 0o600))
     truncateSync(image, IMAGE_BYTES)
@@ -90,7 +94,7 @@ export class FailingDisk {
     this.undo.push(() => run('losetup', '--detach', this.device))
     writeFileSync(`/sys/block/${basename(this.device)}/queue/max_sectors_kb`, '4')
     this.mount()
-    this.undo.push(() => run('umount', this.mountPoint))
+    this.undo.push(() => unmount(this.mountPoint))
     mkdirSync(this.directory)
     run('sync', '--file-system', this.mountPoint)
   }
@@ -118,9 +122,14 @@ export class FailingDisk {
 
   /** What only the page cache has is gone, and the disk is well. No file may be open. */
   dropCacheAndHeal(): void {
-    run('umount', this.mountPoint)
+    unmount(this.mountPoint)
     this.heal()
     this.mount()
+    // Where somebody else's namespace still holds the file system, unmounting has dropped nothing; asking for it does.
+    for (const name of readdirSync(this.directory)) {
+      const path = join(this.directory, name)
+      if (statSync(path).isFile()) run('dd', `if=${path}`, 'iflag=nocache', 'count=0', 'status=none')
+    }
   }
 
   /** Leaves nothing behind. */
@@ -134,6 +143,20 @@ export class FailingDisk {
       }
     }
   }
+}
+
+/** Namespaces that others make hold copies of our mounts for a while. */
+function unmount(path: string): void {
+  for (let tries = 0; tries < UNMOUNT_TRIES; tries++) {
+    try {
+      run('umount', path)
+      return
+    } catch (error) {
+      if (!(error as Error).message.includes('busy')) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, UNMOUNT_REST_MS)
+    }
+  }
+  run('umount', '--lazy', path)
 }
 
 function run(program: string, ...args: string[]): string {
