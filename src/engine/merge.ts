@@ -14,6 +14,7 @@
 // A damaged input ends the merge: its outputs are removed, and the caller marks the segment and merges without it the next time. Going
 // on without the lost records could drop a tombstone whose old value lies in the part that stays.
 
+import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { ANCHOR_BYTES, ANCHOR_EVERY_BYTES, anchorSeed, NO_CLAIM, sealAnchor } from './anchor.ts'
 import type { MergeHandlers, Pace } from './background.ts'
@@ -401,7 +402,7 @@ class OutputWriter {
     const limit = i + 1 < batch.count ? (batch.starts[i + 1] as number) : batch.length
     const { head } = this
     const status = readHead(batch.bytes, batch.view, from, limit, input.salt, fromOffset, head)
-    if (status !== HEAD_GOOD) throw new DamagedInputError(input.number, fromOffset)
+    assert(status === HEAD_GOOD, 'what was read as good is good in the batch')
     const bytes = head.end - from
     yield* this.makeRoom(bytes)
     const output = this.outputs[this.outputs.length - 1] as MergeOutput
@@ -520,7 +521,6 @@ class OutputWriter {
   }
 
   private *flush(): Task<void> {
-    if (this.length === 0) return
     yield* write(this.file as StorageFile, this.buffer, 0, this.length, this.written)
     this.written += this.length
     this.bytesWritten += this.length

@@ -9,6 +9,7 @@
 // If the log failed between the first question and step 3, writes were undone and some "dead" records live again: the outputs are listed
 // beside the inputs then, and nothing goes. A record that is listed twice is the same record.
 
+import { assert } from '../base/assert.ts'
 import { Slice } from '../base/slice.ts'
 import { MAX_SPANS, Spans } from '../base/spans.ts'
 import type { Background, MergeRun } from './background.ts'
@@ -155,7 +156,7 @@ export class Merger implements MergeControl {
       deadBytes: facts.deadBytes,
       expiredBytes: expired.get(facts.number) ?? 0,
       tombstones: facts.tombstones,
-      verdict: verdicts.get(facts.number) ?? '',
+      verdict: verdicts.get(facts.number) as string,
     }))
   }
 
@@ -184,7 +185,7 @@ export class Merger implements MergeControl {
     this.timer = this.store.clock.after(ms, () => {
       this.timer = null
       this.check()
-      if (this.timer === null) this.schedule(this.interval())
+      this.schedule(this.interval())
     })
   }
 
@@ -285,12 +286,13 @@ export class Merger implements MergeControl {
       },
       (error, result) => {
         this.running = null
-        if (error !== null || result === undefined) {
+        if (error !== null) {
           this.blame(error)
           this.sweep(job.firstNumber, count)
-          ended(error ?? new Error('merge ended without a result'), 0)
+          ended(error, 0)
           return
         }
+        assert(result !== undefined, 'a merge that has not failed has a result')
         const outputBytes = result.outputs.reduce((sum, output) => sum + output.validBytes, 0)
         // The outputs' names, before an entry points into them. In the queue of manifests: an error of a directory's sync is told once, and
         // beside a commit it could be the commit's.
@@ -321,12 +323,12 @@ export class Merger implements MergeControl {
     this.whenIdle?.()
   }
 
-  private blame(error: Error | null): void {
+  private blame(error: Error): void {
     // Over a thread's border only the fields of an error survive, not its class.
-    const damaged = error as Partial<DamagedInputError> | null
-    if (damaged?.segment === undefined) return
-    const segment = this.store.segments.get(damaged.segment)
-    if (segment === undefined) return
+    const damaged: Partial<DamagedInputError> = error
+    if (damaged.segment === undefined) return
+    // An input: it cannot have gone meanwhile, since only a merge retires what is sealed.
+    const segment = this.store.segments.get(damaged.segment) as Segment
     segment.damaged = true
     this.store.logger.warning('A segment is damaged: it is kept, and no longer merged', {
       segment: damaged.segment,
@@ -334,7 +336,7 @@ export class Merger implements MergeControl {
     })
   }
 
-  // A task that fails removes its outputs; a thread that dies cannot.
+  // A task that fails removes its outputs; a thread that dies cannot. Nothing else has numbers that were set aside for outputs.
   private sweep(first: number, count: number): void {
     const { storage } = this.store.segments
     if (this.closed) return
@@ -343,7 +345,7 @@ export class Merger implements MergeControl {
       for (const name of names) {
         const parsed = parseSegmentName(name)
         if (parsed === null || parsed.number < first || parsed.number >= first + count) continue
-        if (this.store.segments.get(parsed.number) === undefined) storage.unlink(name, () => {})
+        storage.unlink(name, () => {})
       }
     })
   }

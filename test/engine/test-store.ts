@@ -12,6 +12,7 @@ import type { Bitcask } from '../../src/engine/bitcask.ts'
 import { type EngineSettings, NONE } from '../../src/engine/engine.ts'
 import { nodeStorage } from '../../src/engine/node-storage.ts'
 import { openOn } from '../../src/engine/open.ts'
+import { PORTIONS, type Portions } from '../../src/engine/portions.ts'
 import type { Storage } from '../../src/engine/storage.ts'
 import { ManualClock } from './manual-clock.ts'
 
@@ -39,6 +40,7 @@ export interface TestOptions extends Partial<EngineSettings> {
   readonly reserveBytes?: number
   readonly databases?: number
   readonly background?: Background
+  readonly portions?: Portions
   readonly random?: () => number
 }
 
@@ -78,9 +80,16 @@ export function cleanUp(): void {
 
 /** A copy of all files as they are at this instant: what a process that is killed now leaves behind. */
 export function copyOf(directory: string): string {
-  const copy = freshDirectory()
-  fs.cpSync(directory, copy, { recursive: true })
-  return copy
+  for (;;) {
+    const copy = freshDirectory()
+    try {
+      fs.cpSync(directory, copy, { recursive: true })
+      return copy
+    } catch (error) {
+      // A thread has removed a file since it was listed: that was no instant, the next one may be.
+      if ((error as { code?: string }).code !== 'ENOENT') throw error
+    }
+  }
 }
 
 export function removeFiles(directory: string, ending: string): string[] {
@@ -154,6 +163,7 @@ export class TestStore {
           storage,
           lock: null,
           background: options.background ?? inlineBackground(storage, clock),
+          portions: options.portions ?? PORTIONS,
           random: options.random ?? Math.random,
         },
         {
