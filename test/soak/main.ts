@@ -6,12 +6,14 @@
 //   npm run soak -- real-faults [--sample N] [--seed S]   file calls of a real server fail, in every way (test/faults)
 //   npm run soak -- fuzz 1000000 [seed]                   commands at random to Casky and redis-server (test/fuzz)
 //   npm run soak -- linearizable 500 [--seed S]           32 clients on the same keys, killed so often (test/crash)
+//   npm run soak -- mutants [NAME ...] [--count N --seed S] each patch of test/mutants must turn the tests red
 //   npm run soak -- lock 1000 [--seed S]                  races for the lock of one directory (test/lock)
 
 import { fuzz } from '../fuzz/fuzz.ts'
 import { soakKill } from './kill.ts'
 import { soakLinearizable } from './linearizable.ts'
 import { soakLock } from './lock.ts'
+import { soakMutants } from './mutants.ts'
 import { soakPowerCuts } from './power-cuts.ts'
 import { soakRealFaults } from './real-faults.ts'
 import { soakSequences } from './sequences.ts'
@@ -19,6 +21,7 @@ import { soakSequences } from './sequences.ts'
 async function main([what = '', count = '', ...rest]: string[]): Promise<number> {
   if (what === 'kill') return soakKill([count, ...rest])
   if (what === 'lock') return soakLock([count, ...rest])
+  if (what === 'mutants') return soakMutants(count === '' ? [] : [count, ...rest])
   if (what === 'linearizable') return soakLinearizable([count, ...rest])
   if (what === 'power-cuts') return soakPowerCuts([count, ...rest])
   if (what === 'sequences') return soakSequences([count, ...rest])
@@ -46,7 +49,7 @@ const seedOf = (text: string | undefined): number =>
 
 function usage(): number {
   console.error(
-    'usage: npm run soak -- power-cuts COUNT [--seed S] [--workers W] | sequences ... | kill COUNT [--seed S] [--parallel P] | lock RACES [--seed S] | linearizable KILLS [--seed S] | real-faults [--sample N] [--seed S] | fuzz COUNT [SEED]',
+    'usage: npm run soak -- power-cuts COUNT [--seed S] [--workers W] | sequences ... | kill COUNT [--seed S] [--parallel P] | lock RACES [--seed S] | mutants [NAME ...] [--count N --seed S] | linearizable KILLS [--seed S] | real-faults [--sample N] [--seed S] | fuzz COUNT [SEED]',
   )
   return 2
 }
