@@ -58,6 +58,7 @@ export const transactionCommands = [
     since: '2.2.0',
     group: 'transactions',
     complexity: 'O(N) for N keys.',
+    difference: 'A key that had expired before, and is there again by RESTORE, has changed too.',
   },
   {
     name: 'UNWATCH',

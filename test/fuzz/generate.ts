@@ -34,6 +34,13 @@ const TRANSACTION = ['MULTI', 'EXEC', 'DISCARD', 'WATCH', 'UNWATCH']
  */
 const SEES_EXPIRED: ReadonlySet<string> = new Set(['DBSIZE', 'MEMORY USAGE'])
 
+/**
+ * Nor this, in such a batch with transactions: who watched a key that had expired, and has RESTORE put another in its place, is not told so by Redis
+ * (it forgets the old one without looking it up, so it takes the new one for it). In Casky EXEC is refused, as after SET.
+ */
+const overwritesUnseen = (words: readonly string[]): boolean =>
+  /^restore/i.test(words[0]!) && words.some((word) => /^replace$/i.test(word))
+
 /** Of these there are many, and a standalone server without scripts answers all of them with the same few errors: never favourites. */
 const POOR = /^(CLUSTER|MODULE|FUNCTION|SCRIPT|READONLY|READWRITE|ASKING)\b/
 
@@ -61,7 +68,7 @@ const expiringShapes = [
   'SET key value PX 1',
   'PSETEX key 1 value',
   'GETEX key PX 1',
-  'RESTORE key 1 payload REPLACE',
+  'RESTORE key 1 payload REPLACE', // the last: see overwritesUnseen
 ].map(shape)
 
 const trackerShapes = [
@@ -121,6 +128,8 @@ export function generate({ seed, commands, steps }: GenerateOptions): Batch {
   const tracks = known.has('CLIENT GETREDIR') && !keepsExpired && random.chance(0.12)
   const events = subscribes && !keepsExpired && random.chance(0.5) ? 'KEAmn' : ''
   const transactions = random.chance(0.5)
+  const watchesExpired = keepsExpired && transactions
+  const expiring = watchesExpired ? expiringShapes.slice(0, -1) : expiringShapes
   const inTransaction = new Set<ConnectionName>()
   const batch: Step[] = []
   if (random.chance(0.3))
@@ -138,8 +147,7 @@ export function generate({ seed, commands, steps }: GenerateOptions): Batch {
 
   function step(name: ConnectionName): Step {
     if (random.chance(0.004)) return { on: name, kind: 'closing', words: [random.pick(CLOSING)] }
-    if (keepsExpired && random.chance(0.06))
-      return { on: name, kind: 'expiring', words: random.pick(expiringShapes)(random) }
+    if (keepsExpired && random.chance(0.06)) return { on: name, kind: 'expiring', words: random.pick(expiring)(random) }
     if (!tracks && random.chance(0.006)) {
       const more = Array.from({ length: random.between(1, 4) }, () => line(random.pick(core)))
       return random.chance(0.5)
@@ -181,6 +189,7 @@ export function generate({ seed, commands, steps }: GenerateOptions): Batch {
     if (random.chance(hurting / 40)) return [random.pick(['nosuch', 'getx', 'SE T', 'hget2', 'x']), ...wild(random)]
     for (;;) {
       const words = [...name.split(' ').map((word) => inSomeCase(word, random)), ...argumentsOf(name, hurting)]
+      if (watchesExpired && overwritesUnseen(words)) continue
       if (!isTooLarge(words) && !isTooSoon(words) && !isPartOfScan(words)) return words
     }
   }

@@ -36,6 +36,8 @@ export interface ServerOptions {
   readonly password?: string
   /** How long it may take from start to PONG: loading counts. */
   readonly readyLimitMs?: number
+  /** The program of another Node, for Casky. */
+  readonly node?: string
 }
 
 export interface Server {
@@ -76,14 +78,18 @@ export async function startServer(kind: Kind, options: ServerOptions = {}): Prom
 
 /** Spawns the server and does not wait for it: for whoever wants to kill it while it starts. */
 export function launch(kind: Kind, port: number, dir: string, options: ServerOptions = {}): Promise<Child> {
-  return startChild(program(kind), commandLine(kind, port, dir, options), {
-    env: {
-      UV_THREADPOOL_SIZE: '8',
-      GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4194304',
-      ...options.env,
+  return startChild(
+    kind === 'casky' ? (options.node ?? program(kind)) : program(kind),
+    commandLine(kind, port, dir, options),
+    {
+      env: {
+        UV_THREADPOOL_SIZE: '8',
+        GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4194304',
+        ...options.env,
+      },
+      cwd: tmpdir(), // not `dir`: making it is the server's own business
     },
-    cwd: tmpdir(), // not `dir`: making it is the server's own business
-  })
+  )
 }
 
 function face(kind: Kind, port: number, dir: string, child: Child, readyMs: number, options: ServerOptions): Server {

@@ -1,0 +1,48 @@
+// What counts as having become worse.
+
+import { expect, it } from 'vitest'
+import { alone, compared, single } from './figure.ts'
+import { regressions } from './history.ts'
+import { buildPlan } from './plan.ts'
+
+const rounds = { casky: [90, 110, 100], redis: [100, 100, 100], other: [] }
+
+it('judges a ratio by its aim', () => {
+  expect(compared({ row: 'a', what: '', unit: '', aim: { atLeast: 1 } }, rounds)).toMatchObject({ ratio: 1, met: true })
+  expect(compared({ row: 'a', what: '', unit: '', aim: { atLeast: 1.01 } }, rounds).met).toBe(false)
+  expect(single({ row: 'a', what: '', unit: '', aim: { atMost: 0.5 } }, 40, 100)).toMatchObject({
+    ratio: 0.4,
+    met: true,
+  })
+  expect(alone({ row: 'a', what: '', unit: '', aim: { atMost: 5 } }, 6).met).toBe(false)
+  expect(alone({ row: 'a', what: '', unit: '' }, 6).met).toBe(null)
+})
+
+it('tells what is more than a twentieth worse than before, in either direction', () => {
+  const now = [
+    single({ row: 'rate', what: '', unit: '', aim: { atLeast: 1 } }, 94, 100),
+    single({ row: 'memory', what: '', unit: '', aim: { atMost: 1 } }, 110, 100),
+    single({ row: 'better', what: '', unit: '', aim: { atMost: 1 } }, 50, 100),
+    single({ row: 'new', what: '', unit: '' }, 1, 100),
+  ]
+  const worse = regressions({ rate: 1, memory: 1, better: 1 }, now)
+  expect(worse).toEqual(['rate: 0.940, was 1.00 at the last record', 'memory: 1.10, was 1.00 at the last record'])
+})
+
+it('builds the same plan from the same words, with the part of reads and the popularity asked for', () => {
+  const words = {
+    keys: 10_000, valueBytes: 64, reads: 0.9, choice: 'zipf', clients: 5, pipeline: 16, pipelines: 2000, seed: 3,
+  } as const // biome-ignore format: words
+  const plan = buildPlan(words)
+  expect(buildPlan(words)).toEqual({ ...plan, start: expect.any(Function) })
+  const text = Buffer.concat(plan.pipelines.map((one) => one.request)).toString('latin1')
+  const reads = text.split('\r\nGET\r\n').length - 1
+  expect(reads / 32_000).toBeGreaterThan(0.88)
+  expect(reads / 32_000).toBeLessThan(0.92)
+  // By Zipf's law with 0.99 the most popular of 10,000 keys gets a tenth of all requests.
+  const counts = new Map<string, number>()
+  for (const [key] of text.matchAll(/key:\d{12}/g)) counts.set(key, (counts.get(key) ?? 0) + 1)
+  expect(Math.max(...counts.values()) / 32_000).toBeGreaterThan(0.07)
+  const replies = plan.pipelines.reduce((sum, one) => sum + one.replyBytes, 0)
+  expect(replies).toBe(reads * 71 + (32_000 - reads) * 5)
+})

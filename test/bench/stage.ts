@@ -1,0 +1,124 @@
+// A stage: the servers that are compared, with one data set in them. Rows that need the same data share it.
+//
+// Redis keeps an append-only file that is synced every second, as Casky does, and writes no snapshots of its own. All are loaded with
+// the same keys. A run starts only when every server is idle: a rewrite or a merge of the one must not run on the other's time.
+
+import { rmSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
+import { loadKeys, readKeys } from '../harness/loader.ts'
+import { cpuMs, residentBytes } from '../harness/process-stats.ts'
+import { type Server, startServer } from '../harness/server.ts'
+
+/** `other` is Casky on another Node. */
+export type Side = 'casky' | 'redis' | 'other'
+
+export interface StageWords {
+  readonly name: string
+  readonly keys: number
+  readonly valueBytes: number
+  readonly args?: { readonly both?: readonly string[]; readonly casky?: readonly string[] }
+}
+
+export interface Contender {
+  readonly side: Side
+  server: Server
+  /** Resident bytes before anything was loaded. */
+  readonly emptyBytes: number
+  readonly loadMs: number
+}
+
+export class Stage {
+  readonly words: StageWords
+  readonly contenders: Contender[]
+  private readonly node: string | undefined
+
+  private constructor(words: StageWords, contenders: Contender[], node: string | undefined) {
+    this.words = words
+    this.contenders = contenders
+    this.node = node
+  }
+
+  /** `node`: the program of another Node, if a third contender is wanted. */
+  static async open(words: StageWords, node: string | undefined, sides: readonly Side[]): Promise<Stage> {
+    const stage = new Stage(words, [], node)
+    try {
+      for (const side of sides) {
+        const server = await stage.start(side)
+        await idle(server)
+        const emptyBytes = residentBytes(server.child.pid)
+        const loadMs =
+          words.keys === 0 ? 0 : await loadKeys({ port: server.port, count: words.keys, valueBytes: words.valueBytes })
+        stage.contenders.push({ side, server, emptyBytes, loadMs })
+        await idle(server)
+      }
+    } catch (error) {
+      await stage.close()
+      throw error
+    }
+    return stage
+  }
+
+  /** Starts a server of that side with the stage's directives; `dir` when it has its data already. */
+  start(side: Side, dir?: string): Promise<Server> {
+    const { both = ['--appendfsync', 'everysec'], casky = [] } = this.words.args ?? {}
+    const args = side === 'redis' ? ['--appendonly', 'yes', ...both] : [...both, ...casky]
+    return startServer(side === 'redis' ? 'redis' : 'casky', {
+      args,
+      readyLimitMs: 600_000,
+      ...(dir === undefined ? {} : { dir }),
+      ...(side === 'other' ? { node: this.node! } : {}),
+    })
+  }
+
+  of(side: Side): Contender {
+    const found = this.contenders.find((one) => one.side === side)
+    if (found === undefined) throw new Error(`there is no ${side} on this stage`)
+    return found
+  }
+
+  /** Waits until all of them are idle. */
+  async rest(): Promise<void> {
+    await Promise.all(this.contenders.map(({ server }) => idle(server)))
+  }
+
+  /** Reads every key once, everywhere: what was read is hot. */
+  async warm(): Promise<void> {
+    const { keys, valueBytes } = this.words
+    for (const { server } of this.contenders) await readKeys({ port: server.port, count: keys, valueBytes })
+  }
+
+  /** Ends one server, in good manners or not, and starts it again over the same directory. */
+  async restart(side: Side, how: 'halt' | 'crash'): Promise<Server> {
+    const contender = this.of(side)
+    await contender.server[how]()
+    contender.server = await this.start(side, contender.server.dir)
+    return contender.server
+  }
+
+  async close(): Promise<void> {
+    for (const { server } of this.contenders) {
+      await server.stop()
+      rmSync(server.dir, { recursive: true, force: true })
+    }
+  }
+}
+
+/** Waits until the server neither works nor has work in the background: two windows without processor time. */
+export async function idle(server: Server): Promise<void> {
+  const deadline = performance.now() + 120_000
+  for (let quiet = 0; quiet < 2; ) {
+    if (performance.now() > deadline) throw new Error(`${server.kind} does not come to rest`)
+    const before = cpuMs(server.child.pid)
+    await pause(100)
+    const busy = cpuMs(server.child.pid) - before > 20 || (await info(server, 'aof_rewrite_in_progress')) === '1'
+    quiet = busy ? 0 : quiet + 1
+  }
+}
+
+/** One field of INFO, or '' when the server has no such field. */
+export async function info(server: Server, field: string): Promise<string> {
+  const connection = await server.connect({ replyLimitMs: 60_000 })
+  const text = String(await connection.call('INFO', 'everything'))
+  connection.close()
+  return new RegExp(`^${field}:(.*)$`, 'm').exec(text)?.[1]?.trim() ?? ''
+}
