@@ -126,8 +126,14 @@ class Run {
 
   /** Start, check, perhaps load, end. */
   async life(): Promise<void> {
-    const { random } = this
     const configuration = this.configure()
+    await this.live(configuration)
+    if (this.problems.length === 0) return
+    this.problems.push(`${configuration.poolThreads} pool threads, ${configuration.args.join(' ')}`)
+  }
+
+  private async live(configuration: Configuration): Promise<void> {
+    const { random } = this
     const ending = this.chooseEnding()
     if (ending === 'start') return this.dieStarting(configuration)
     const victim = await this.start(configuration)
@@ -175,7 +181,6 @@ class Run {
     this.restarts++
     const victim = await startVictim(this.victim(configuration))
     await this.check(victim)
-    if (this.problems.length > 0) this.problems.push(`started with ${configuration.args.join(' ')}`)
     return victim
   }
 

@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util'
 import { type CycleResult, killCycles } from '../crash/cycles.ts'
 
 /** Kills over one directory at most, before the next run begins with an empty one. */
-const KILLS_A_RUN = 250
+const KILLS_A_RUN = 100
 const PROGRESS_MS = 60_000
 const MODES = ['random', 'always', 'everysec', 'no'] as const
 

@@ -8,8 +8,10 @@
 //   npm run soak -- linearizable 500 [--seed S]           32 clients on the same keys, killed so often (test/crash)
 //   npm run soak -- mutants [NAME ...] [--count N --seed S] each patch of test/mutants must turn the tests red
 //   npm run soak -- lock 1000 [--seed S]                  races for the lock of one directory (test/lock)
+//   npm run soak -- endurance --minutes 120 [--seed S]    hours under load and trouble: what is held stays flat
 
 import { fuzz } from '../fuzz/fuzz.ts'
+import { soakEndurance } from './endurance.ts'
 import { soakKill } from './kill.ts'
 import { soakLinearizable } from './linearizable.ts'
 import { soakLock } from './lock.ts'
@@ -20,6 +22,7 @@ import { soakSequences } from './sequences.ts'
 
 async function main([what = '', count = '', ...rest]: string[]): Promise<number> {
   if (what === 'kill') return soakKill([count, ...rest])
+  if (what === 'endurance') return soakEndurance([count, ...rest])
   if (what === 'lock') return soakLock([count, ...rest])
   if (what === 'mutants') return soakMutants(count === '' ? [] : [count, ...rest])
   if (what === 'linearizable') return soakLinearizable([count, ...rest])
@@ -49,7 +52,7 @@ const seedOf = (text: string | undefined): number =>
 
 function usage(): number {
   console.error(
-    'usage: npm run soak -- power-cuts COUNT [--seed S] [--workers W] | sequences ... | kill COUNT [--seed S] [--parallel P] | lock RACES [--seed S] | mutants [NAME ...] [--count N --seed S] | linearizable KILLS [--seed S] | real-faults [--sample N] [--seed S] | fuzz COUNT [SEED]',
+    'usage: npm run soak -- power-cuts COUNT [--seed S] [--workers W] | sequences ... | kill COUNT [--seed S] [--parallel P] | endurance --minutes M [--seed S] | lock RACES [--seed S] | mutants [NAME ...] [--count N --seed S] | linearizable KILLS [--seed S] | real-faults [--sample N] [--seed S] | fuzz COUNT [SEED]',
   )
   return 2
 }
