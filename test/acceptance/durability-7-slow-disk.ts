@@ -130,9 +130,10 @@ async function fill(server: Server, appendfsync: string): Promise<void> {
     for (let j = i; j < i + 1000; j++) words.push(`key:${j}`, VALUE)
     await expectReply(connection, 'OK', ...words)
   }
-  await expectReply(connection, 'OK', 'SET', 'hot', VALUE)
-  for (let i = 0; i < 10; i++) await expectReply(connection, VALUE, 'GET', 'hot')
+  await expectReply(connection, 'OK', 'SAVE')
   await expectReply(connection, 'OK', 'CONFIG', 'SET', 'appendfsync', appendfsync)
+  await expectReply(connection, 'OK', 'SET', 'hot', VALUE) // `always` counts after a sync
+  for (let i = 0; i < 10; i++) await expectReply(connection, VALUE, 'GET', 'hot')
   connection.close()
 }
 
