@@ -42,7 +42,7 @@ const measures: Readonly<Record<string, Allowed>> = {
 
 export async function soakEndurance(words: string[]): Promise<number> {
   const { values } = parseArgs({
-    args: words,
+    args: words.filter((word) => word !== ''),
     options: { minutes: { type: 'string', default: '120' }, seed: { type: 'string' }, leak: { type: 'boolean' } },
   })
   const minutes = Number(values.minutes)

@@ -19,7 +19,7 @@ describe('flatness', () => {
     ).toBe(true)
     expect(
       flatness(
-        series(60, () => 100 + random.between(-20, 20)),
+        series(60, () => 100 + random.between(-6, 6)),
         allowed,
       ).isFlat,
     ).toBe(true)
