@@ -1016,6 +1016,11 @@ export class Bitcask implements Engine {
     }
   }
 
+  /** Calls back when no value is on its way from a file. */
+  whenNothingIsRead(done: () => void): void {
+    this.cold.whenIdle(done)
+  }
+
   close(done: (error: Error | null) => void, isQuick = false): void {
     if (this.closing || this.loading.active) return done(new Error('not open'))
     this.closing = true

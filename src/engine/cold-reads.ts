@@ -76,6 +76,7 @@ export class ColdReads {
   private running = 0
   private queue: Waiting[] = []
   private queueStart = 0
+  private readonly idleWaiters: (() => void)[] = []
   /** Reads made; reads that found damage. */
   count = 0
   damaged = 0
@@ -90,6 +91,12 @@ export class ColdReads {
     this.segments.pin(place.segment)
     this.queue.push({ place, done })
     this.startSome()
+  }
+
+  /** Calls back when no read is under way. */
+  whenIdle(done: () => void): void {
+    if (this.running === 0) done()
+    else this.idleWaiters.push(done)
   }
 
   private startSome(): void {
@@ -110,6 +117,7 @@ export class ColdReads {
       this.segments.unpin(place.segment)
       done(error, value)
       this.startSome()
+      if (this.running === 0) for (const waiter of this.idleWaiters.splice(0)) waiter()
     }
     this.segments.open(place.segment, (failed) => {
       if (failed !== null) return finish(failed, null)

@@ -411,7 +411,10 @@ export class Upkeep {
         () => this.closing(isQuick),
         (error) => {
           this.closed = true
-          this.background.close(() => store.log.whenQuiet(() => store.segments.closeAll(() => done(error))))
+          // No file is closed under a call: its number would be another file's soon.
+          this.background.close(() =>
+            store.log.whenQuiet(() => store.whenNothingIsRead(() => store.segments.closeAll(() => done(error)))),
+          )
         },
       )
     })

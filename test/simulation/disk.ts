@@ -15,7 +15,7 @@
 import { createHash } from 'node:crypto'
 import type { Done, Storage, StorageError, StorageFile } from '../../src/engine/storage.ts'
 import type { Content } from './content.ts'
-import { type CallKind, type Fault, type FaultKind, FaultPlan } from './faults.ts'
+import { type CallKind, type Fault, type FaultKind, FaultPlan, isLie, type Lie } from './faults.ts'
 import { Inode } from './inode.ts'
 import { Random } from './random.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -371,13 +371,22 @@ export class SimulatedDisk implements Storage {
       const fault = this.faults.next(call, name)
       let result: T | StorageError
       if (fault === null) result = perform()
-      else if (fault === 'lie') result = (effect?.kind === 'write' ? effect.bytes.length : undefined) as T
+      else if (isLie(fault)) result = this.#lie(fault, effect) as T
       else result = (failed?.(fault) as T | StorageError | undefined) ?? failure(fault, call, name)
       this.onInstant?.('after', call)
       this.onCall?.(describe(call, name, effect, result))
       if (result instanceof Error) done(result as StorageError, undefined as never)
       else done(null, result)
     })
+  }
+
+  /** Does nothing, half of it or something else, and gives what says that all is well. */
+  #lie(kind: Lie, effect: Effect | null): number | undefined {
+    if (effect?.kind !== 'write') return undefined
+    const { bytes } = effect
+    if (kind === 'lie half') this.#apply({ ...effect, bytes: bytes.subarray(0, bytes.length >> 1) })
+    if (kind === 'lie other') this.#apply({ ...effect, bytes: bytes.map((byte) => byte ^ 0x5a) })
+    return bytes.length
   }
 
   #instants(call: CallKind, effect: Effect | null): void {

@@ -18,8 +18,14 @@ export type CallKind =
   | 'syncDirectory'
   | 'space'
 
-/** 'lie' reports success and does nothing: no fault that a store could survive, but what a judge of stores must notice. */
-export type FaultKind = 'EIO' | 'ENOSPC' | 'EMFILE' | 'short' | 'lie'
+/**
+ * 'lie' reports success and does nothing: no fault that a store could survive, but what a judge of stores must notice. A write may also lie by
+ * half ('lie half': only its first half has landed) or with other bytes ('lie other').
+ */
+export type FaultKind = 'EIO' | 'ENOSPC' | 'EMFILE' | 'short' | Lie
+
+export type Lie = 'lie' | 'lie half' | 'lie other'
+export const LIES: readonly Lie[] = ['lie', 'lie half', 'lie other']
 
 export interface Fault {
   readonly at: number
@@ -47,12 +53,18 @@ const HAPPENS_TO: Record<FaultKind, readonly CallKind[]> = {
   EMFILE: ['open', 'create', 'list'],
   short: ['write'],
   lie: ['write', 'sync', 'rename', 'unlink', 'syncDirectory'],
+  'lie half': ['write'],
+  'lie other': ['write'],
 }
+
+export const isLie = (kind: FaultKind): kind is Lie => (LIES as readonly string[]).includes(kind)
 
 export class FaultPlan {
   calls = 0
-  /** How many calls were failed; lies do not count. */
+  /** How many calls were failed, and at how many was lied; and the name that was last. */
   fired = 0
+  lied = 0
+  last = ''
   #faults: Fault[] = []
 
   add(fault: Fault): void {
@@ -75,7 +87,9 @@ export class FaultPlan {
       if (this.calls < fault.at || !HAPPENS_TO[fault.kind].includes(call)) continue
       if (fault.only !== undefined && !fault.only(call, name)) continue
       if (fault.forever !== true) this.#faults = this.#faults.filter((other) => other !== fault)
-      if (fault.kind !== 'lie') this.fired++
+      if (isLie(fault.kind)) this.lied++
+      else this.fired++
+      this.last = name
       return fault.kind
     }
     return null

@@ -163,3 +163,22 @@ test('a next segment whose listing failed once is not sealed before it is used',
     expect(world.disk.faults.fired).toBe(1)
   }
 })
+
+test('a stop of a store that cannot write waits for values that are being read', () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const world = start(fresh, seed)
+    const { engine, disk, scheduler } = world
+    for (const key of ['a', 'b', 'c']) put(world, key, 100)
+    written(world)
+    // A failed log has nothing left to write, so that the stop comes to closing its files at once.
+    disk.failAt(1, 'EIO', { only: (call, name) => call === 'sync' && name === '0000000001.data' })
+    engine!.seal(() => {})
+    world.until(() => disk.faults.fired > 0 && engine!.gate !== 0, 'the sync never failed')
+    scheduler.slowKind = 'read'
+    let read = 0
+    for (const key of ['a', 'b', 'c']) engine!.load(engine!.find(0, sliceOf(key)), () => read++)
+    world.finish((done) => engine!.close(done), 'close never ended')
+    expect(read).toBe(3)
+    world.until(() => disk.openFiles === 0, 'files open after close')
+  }
+})
