@@ -22,6 +22,7 @@ export class Catalog {
   nextNumber: number
   /** No lower sequence is given out again; asked at each commit. */
   nextSequence: () => number = () => 1
+  giveUpReserve: () => Task<void> = function* () {}
 
   private readonly storage: Storage
   private readonly segments: Segments
@@ -74,8 +75,21 @@ export class Catalog {
     job()
   }
 
-  /** Makes durable what the segments say now. Only from within a job (or while nothing else runs, at open). */
+  /**
+   * Makes durable what the segments say now. Only from within a job (or while nothing else runs, at open). On a full disk the reserve is
+   * given up for it: a manifest is what merges, seals and a clean stop end with.
+   */
   *commit(): Task<void> {
+    try {
+      yield* this.commitNow()
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'ENOSPC') throw error
+      yield* this.giveUpReserve()
+      yield* this.commitNow()
+    }
+  }
+
+  private *commitNow(): Task<void> {
     const listed = [...this.segments.all()].filter((segment) => segment.listed)
     listed.sort((a, b) => a.number - b.number)
     yield* commitManifest(this.storage, {

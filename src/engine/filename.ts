@@ -4,7 +4,8 @@
 //   MANIFEST            the list of what is data
 //   LOCK                held by the kernel for the one writer; never unlinked or renamed
 //   keydir.image        the keydir as it was at a clean stop
-//   reserve             bytes given up when the disk is full
+//   reserve             bytes given up when the disk is full; reserve.1 and so on are empty: for the day no more files can be made
+//   reserve.last        given up when those are used up as well, with some empty ones of its own
 //   *.new               being written; means nothing until renamed
 //   quarantine/         bytes that recovery left behind, for people to look at
 
@@ -12,6 +13,9 @@ export const MANIFEST = 'MANIFEST'
 export const LOCK = 'LOCK'
 export const IMAGE = 'keydir.image'
 export const RESERVE = 'reserve'
+export const LAST_RESERVE = 'reserve.last'
+export const SPARE_FILES = [1, 2, 3, 4, 5, 6].map((number) => `${RESERVE}.${number}`)
+export const LAST_SPARE_FILES = [1, 2, 3, 4, 5].map((number) => `${LAST_RESERVE}.${number}`)
 export const QUARANTINE = 'quarantine'
 
 export const dataName = (number: number): string => `${String(number).padStart(10, '0')}.data`
@@ -32,4 +36,5 @@ export function isTemporary(name: string): boolean {
   return name.endsWith('.new') && (isOurs(name.slice(0, -4)) || parseSegmentName(name.slice(0, -4)) !== null)
 }
 
-const isOurs = (name: string): boolean => name === MANIFEST || name === IMAGE || name === RESERVE
+const isOurs = (name: string): boolean =>
+  name === MANIFEST || name === IMAGE || name === RESERVE || name === LAST_RESERVE

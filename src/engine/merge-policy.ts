@@ -31,6 +31,8 @@ const MAX_MERGE_BYTES = 512 * 1024 * 1024
 const MAX_MERGE_INPUTS = 64
 /** Small segments are only merged for being small when there are several: one alone would be copied again and again. */
 const SMALL_FILES = 3
+/** The verdict on what has to wait until others have made room. */
+export const NO_ROOM = 'no room: what lives of it does not fit on the disk'
 
 /**
  * Tombstones can go when nothing older remains outside. A segment's tombstones are taken for droppable when every other segment that is
@@ -63,8 +65,26 @@ function findOldest(all: readonly SegmentFacts[]): Oldest {
   return oldest
 }
 
-/** What a merge would take now. `asked`: somebody said MERGE, so anything worth it counts, not only what passes a trigger. */
-export function chooseInputs(all: readonly SegmentFacts[], settings: EngineSettings, asked: boolean): Choice {
+/** On a full disk every segment with so many percent of dead records is worth it. */
+const FRAGMENTATION_WHEN_FULL = 5
+
+/** What counts while the disk is full. */
+export const whenFull = (settings: EngineSettings): EngineSettings => ({
+  ...settings,
+  mergeTriggerFragmentation: Math.min(settings.mergeTriggerFragmentation, FRAGMENTATION_WHEN_FULL),
+  mergeThresholdFragmentation: Math.min(settings.mergeThresholdFragmentation, FRAGMENTATION_WHEN_FULL),
+})
+
+/**
+ * What a merge would take now. `asked`: somebody said MERGE, so anything worth it counts, not only what passes a trigger. `roomBytes`: what the
+ * outputs may have; a segment whose live records do not fit waits until others have made room.
+ */
+export function chooseInputs(
+  all: readonly SegmentFacts[],
+  settings: EngineSettings,
+  asked: boolean,
+  roomBytes = Number.POSITIVE_INFINITY,
+): Choice {
   const verdicts = new Map<number, string>()
   const candidates: { facts: SegmentFacts; reclaim: number; share: number }[] = []
   const small: SegmentFacts[] = []
@@ -102,14 +122,21 @@ export function chooseInputs(all: readonly SegmentFacts[], settings: EngineSetti
   candidates.sort((a, b) => b.share - a.share || a.facts.number - b.facts.number)
   const inputs: number[] = []
   let bytes = 0
+  let keptBytes = 0
   let freedBytes = 0
   for (const { facts, reclaim } of candidates) {
     if (inputs.length === MAX_MERGE_INPUTS || (inputs.length > 0 && bytes + facts.bytes > MAX_MERGE_BYTES)) {
       verdicts.set(facts.number, 'next time: this merge is large enough')
       continue
     }
+    const kept = facts.bytes - reclaim
+    if (keptBytes + kept > roomBytes) {
+      verdicts.set(facts.number, NO_ROOM)
+      continue
+    }
     inputs.push(facts.number)
     bytes += facts.bytes
+    keptBytes += kept
     freedBytes += reclaim
     verdicts.set(facts.number, 'picked')
   }

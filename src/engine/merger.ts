@@ -16,7 +16,7 @@ import type { Background, MergeRun } from './background.ts'
 import type { Bitcask } from './bitcask.ts'
 import type { Catalog } from './catalog.ts'
 import type { MergeControl, MergeStatus } from './engine.ts'
-import { NONE } from './engine.ts'
+import { GATE_FULL, NONE } from './engine.ts'
 import { parseSegmentName } from './filename.ts'
 import {
   type Answer,
@@ -28,7 +28,7 @@ import {
   maxOutputs,
   type Question,
 } from './merge.ts'
-import { type Choice, chooseInputs, inWindow, type SegmentFacts } from './merge-policy.ts'
+import { type Choice, chooseInputs, inWindow, NO_ROOM, type SegmentFacts, whenFull } from './merge-policy.ts'
 import { KIND_SYSTEM, KIND_TOMBSTONE, KIND_TOUCH } from './record.ts'
 import type { Segment } from './segments.ts'
 import { syncDirectory, type Task, wait } from './task.ts'
@@ -36,6 +36,8 @@ import { syncDirectory, type Task, wait } from './task.ts'
 /** After a seal or a merge the next check comes soon, but not at once: seals come in bursts. */
 const SOON_MS = 50
 const RETRY_AFTER_FAILURE_MS = 10_000
+/** What outputs may take of what is free: hints, manifests and deletes need some too. */
+const PART_OF_ROOM = 0.8
 
 type WaitDone = (error: Error | null, bytesFreed: number) => void
 
@@ -216,11 +218,22 @@ export class Merger implements MergeControl {
   }
 
   private begin(asked: boolean): boolean {
+    const { gate, settings, segments } = this.store
     if (this.closed) return false
-    const choice = chooseInputs(this.segmentFacts(), this.store.settings, asked)
-    if (choice.inputs.length === 0) return false
+    const wanted = (gate & GATE_FULL) === 0 ? settings : whenFull(settings)
+    if (chooseInputs(this.segmentFacts(), wanted, asked).inputs.length === 0) return false
     this.busy = true
-    this.run(choice, asked)
+    // Outputs lie beside their inputs until they count: a disk that is nearly full must have room for them.
+    segments.storage.space((error, space) => {
+      const roomBytes = error === null ? space.free * PART_OF_ROOM : Number.POSITIVE_INFINITY
+      const choice = chooseInputs(this.segmentFacts(), wanted, asked, roomBytes)
+      if (this.closed) this.finish(new Error('the store is closing'), this.freedForWaiters)
+      else if (choice.inputs.length > 0) this.run(choice, asked)
+      else {
+        this.notBefore = this.store.clock.monotonic() + RETRY_AFTER_FAILURE_MS
+        this.finish(this.freedForWaiters > 0 ? null : new Error(NO_ROOM), this.freedForWaiters)
+      }
+    })
     return true
   }
 
@@ -271,7 +284,10 @@ export class Merger implements MergeControl {
       }
       this.freedForWaiters += Math.max(0, freed)
       // What one merge could not take goes into the next: somebody who waits waits for all of it.
-      const truncated = [...choice.verdicts.values()].some((verdict) => verdict.startsWith('next time'))
+      const verdicts = [...choice.verdicts.values()]
+      const truncated = verdicts.some(
+        (verdict) => verdict.startsWith('next time') || (verdict === NO_ROOM && freed > 0),
+      )
       if (error === null && asked && truncated && this.begin(true)) return
       this.finish(error, this.freedForWaiters)
     }

@@ -110,7 +110,10 @@ export function nodeStorage(root: string, waits = false): Storage {
     space(done) {
       fs.statfs(root, (error, s) => {
         if (error) done(error as StorageError, { free: 0, total: 0 })
-        else done(null, { free: s.bavail * s.bsize, total: s.blocks * s.bsize })
+        else {
+          const bytes = { free: s.bavail * s.bsize, total: s.blocks * s.bsize }
+          done(null, s.files === 0 ? bytes : { ...bytes, freeFiles: s.ffree }) // 0: made as they are needed (btrfs)
+        }
       })
     },
   }

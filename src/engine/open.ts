@@ -19,11 +19,11 @@ import { ensureDirectory, nodeStorage } from './node-storage.ts'
 import { PORTIONS, type Portions } from './portions.ts'
 import { type Recovered, Recovery, RecoveryError, removeUnlisted } from './recovery.ts'
 import { Reserve } from './reserve.ts'
-import { Segments } from './segments.ts'
+import { type Segment, Segments } from './segments.ts'
 import type { Storage } from './storage.ts'
 import { Tail } from './tail.ts'
 import { list, run, type Task } from './task.ts'
-import { Upkeep } from './upkeep.ts'
+import { isFull, Upkeep } from './upkeep.ts'
 import { workerBackground } from './worker-driver.ts'
 
 export interface CommonOptions {
@@ -142,6 +142,7 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
   const fresh = found === 'missing' && !names.some((name) => name.endsWith('.data'))
 
   const reserve = new Reserve(storage, options.reserveBytes)
+  catalog.giveUpReserve = () => reserve.giveUp()
   const recovered =
     (yield* fromImage(store, storage, manifest, names)) ??
     (yield* fromSegments(store, options, catalog, reserve, fresh ? emptyManifest(storeId) : manifest, names))
@@ -149,9 +150,9 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
 
   yield* reserve.makeRoom(0)
   const active = yield* catalog.createSegment(false)
-  const next = yield* catalog.createSegment(false)
+  const next = yield* nextSegment(catalog)
   active.listed = true
-  next.listed = true
+  if (next !== null) next.listed = true
   for (const segment of recovered.emptied) segment.listed = false
   catalog.nextSequence = () => Math.max(recovered.lastSequence, store.loading.active ? 0 : store.log.appended) + 1
   yield* catalog.commit()
@@ -159,6 +160,8 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
   // go before a manifest that does not list it either is durable.
   if (manifest !== null) yield* removeUnlisted(storage, manifest, names)
   for (const segment of recovered.emptied) segments.retire(segment)
+
+  const room = yield* reserve.look()
 
   store.system = recovered.system
   const log = new Log(
@@ -184,6 +187,8 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
   log.next = next
   const upkeep = new Upkeep(store, storage, catalog, options.background, reserve, random)
   upkeep.quarantinedBytes = recovered.quarantinedBytes
+  // Before the first write can come: a disk that was full when the store ended is full still.
+  if (room === 'full') upkeep.diskIsFull()
   store.attach(log, upkeep)
   upkeep.begin()
   logger.notice('The data is loaded', {
@@ -191,6 +196,16 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
     segments: segments.count,
     tookMs: Math.round(clock.now() - store.loading.startedAt),
   })
+}
+
+// On a full disk the log begins without a next segment: upkeep makes it later.
+function* nextSegment(catalog: Catalog): Task<Segment | null> {
+  try {
+    return yield* catalog.createSegment(false)
+  } catch (error) {
+    if (!isFull(error)) throw error
+    return null
+  }
 }
 
 const emptyManifest = (storeId: Buffer): Manifest => ({

@@ -2,83 +2,151 @@
 //
 // A store whose disk is full must still delete, merge and commit manifests, or it could never get out of that state. So a file of random
 // bytes (a hole or zeros would reserve nothing on file systems that compress) lies ready; at ENOSPC it is given up, and writes resume
-// when it could be built again.
+// when it could be built again. What runs out may also be the number of files, so some empty ones lie beside it.
+//
+// Deletes eat of what it leaves. When that is gone too, the last reserve is given up: with it the log is repaired and manifests are committed, so
+// that merges can make room, and so that a start succeeds. Deletes are refused until it is back.
+//
+//   whole       reserve and last reserve are there
+//   not whole   writes that grow are refused (GATE_FULL)
+//   spent       the last one is given up as well: all writes are refused
 
 import { randomFillSync } from 'node:crypto'
-import { RESERVE, temporary } from './filename.ts'
-import type { Storage } from './storage.ts'
-import { close, isMissing, open, rename, size, sync, type Task, unlink, wait, write } from './task.ts'
+import { IMAGE, LAST_RESERVE, LAST_SPARE_FILES, RESERVE, SPARE_FILES, temporary } from './filename.ts'
+import type { Space, Storage, StorageFile } from './storage.ts'
+import { close, isMissing, open, rename, shortWrite, size, sync, type Task, unlink, wait } from './task.ts'
 
 const CHUNK_BYTES = 1024 * 1024
 /** What a start writes besides the end of the log: two segments' headers and a manifest. */
 const START_BYTES = 1024 * 1024
+/** Files it must be able to make: a copy of the end of the log, the segment after it, a manifest. */
+const START_FILES = 3
+/** What a stop or a build that came to nothing may have left: it takes room and means nothing. */
+const LEFT_OVER = [RESERVE, LAST_RESERVE, IMAGE].map(temporary)
 /** Never more than this part of the file system. */
 const PART_OF_DISK = 0.05
+/** A segment's header and a manifest of some thousand segments, or a quarter of a small reserve. */
+const LAST_BYTES = 1024 * 1024
 
 export class Reserve {
   private readonly storage: Storage
   private readonly wantedBytes: number
   /** The reserve is there. */
   whole = false
+  /** Not even the last one is there. */
+  spent = false
+  /** No file may have more bytes: with less, that is all the reserve there can be. */
+  private longestFile = Number.POSITIVE_INFINITY
 
   constructor(storage: Storage, wantedBytes: number) {
     this.storage = storage
     this.wantedBytes = wantedBytes
   }
 
-  /** Builds the reserve if it is not there. Throws ENOSPC while the disk has no room for it and as much again. */
+  /** Builds what is not there. Throws ENOSPC while the disk has no room for it and as much again. */
   *build(): Task<void> {
     if (this.wantedBytes === 0) {
       this.whole = true
       return
     }
-    const space = yield* wait<{ free: number; total: number }>((done) => this.storage.space(done))
-    const bytes = Math.min(this.wantedBytes, Math.floor(space.total * PART_OF_DISK))
-    if ((yield* this.length()) >= bytes) {
-      this.whole = true
-      return
-    }
-    yield* this.remove(RESERVE)
-    yield* this.remove(temporary(RESERVE))
-    if (space.free < 2 * bytes) throw Object.assign(new Error('no room for the reserve'), { code: 'ENOSPC' })
-    const file = yield* open(this.storage, temporary(RESERVE), 'create')
-    try {
-      const chunk = Buffer.allocUnsafeSlow(Math.min(bytes, CHUNK_BYTES))
-      for (let at = 0; at < bytes; at += chunk.length) {
-        randomFillSync(chunk)
-        yield* write(file, chunk, 0, Math.min(chunk.length, bytes - at), at)
-      }
-      yield* sync(file)
-    } finally {
-      yield* close(file)
-    }
-    yield* rename(this.storage, temporary(RESERVE), RESERVE)
+    const { total } = yield* this.space()
+    yield* this.part(LAST_RESERVE, this.lastBytes(total), LAST_SPARE_FILES, 1)
+    this.spent = false
+    yield* this.part(RESERVE, this.bytes(total), SPARE_FILES, 2)
     this.whole = true
   }
 
+  /** `times`: how often it must fit. Twice, or writes would resume for a moment only. */
+  private *part(name: string, bytes: number, spares: readonly string[], times: number): Task<void> {
+    if ((yield* this.length(name)) >= Math.min(bytes, this.longestFile)) return
+    yield* this.remove(name)
+    yield* this.remove(temporary(name))
+    if (!(yield* this.isHad(name, bytes, spares, times))) throw noRoom()
+    const { freeFiles } = yield* this.space()
+    if (freeFiles !== undefined) for (const spare of spares) yield* this.spare(spare)
+    const file = yield* open(this.storage, temporary(name), 'create')
+    try {
+      const filled = yield* fill(file, bytes)
+      if (filled < bytes) this.longestFile = filled
+      yield* sync(file)
+    } catch (error) {
+      yield* close(file)
+      yield* this.remove(temporary(name)) // half of it helps nobody, and takes what others may need
+      throw error
+    }
+    yield* close(file)
+    yield* rename(this.storage, temporary(name), name)
+  }
+
+  private *spare(name: string): Task<void> {
+    try {
+      yield* close(yield* open(this.storage, name, 'create'))
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'EEXIST') throw error
+    }
+  }
+
   /**
-   * Gives the reserve up where the disk has no room for so many bytes, and some more: at a start. What that has to write is little, and
-   * a disk that somebody has filled meanwhile must not keep the store from coming back.
+   * Gives up as much of it as is needed where the disk has no room for so many bytes, and some more: at a start. What that has to write is
+   * little, and a disk that somebody has filled meanwhile must not keep the store from coming back.
    */
   *makeRoom(bytes: number): Task<void> {
     try {
-      const { free } = yield* wait<{ free: number; total: number }>((done) => this.storage.space(done))
-      if (free < bytes + START_BYTES) yield* this.giveUp()
+      for (let given = 0; given < 2; given++) {
+        const { free, freeFiles = START_FILES } = yield* this.space()
+        if (free >= bytes + START_BYTES && freeFiles >= START_FILES) return
+        yield* this.giveUp()
+      }
     } catch {
       // Then the writes will tell.
     }
   }
 
-  /** Gives the bytes back to the disk. */
-  *giveUp(): Task<void> {
-    this.whole = false
-    yield* this.remove(RESERVE)
-    yield* this.remove(temporary(RESERVE))
+  /** At a start: how full the disk is. Nothing is changed but `spent`. */
+  *look(): Task<'full' | 'fine'> {
+    if (this.wantedBytes === 0) return 'fine'
+    try {
+      const { total } = yield* this.space()
+      this.spent = !(yield* this.isHad(LAST_RESERVE, this.lastBytes(total), LAST_SPARE_FILES, 1))
+      return this.spent || !(yield* this.isHad(RESERVE, this.bytes(total), SPARE_FILES, 2)) ? 'full' : 'fine'
+    } catch {
+      return 'fine' // what cannot be looked at is not known to be full
+    }
   }
 
-  private *length(): Task<number> {
+  /** It is there, or there is room for it. */
+  private *isHad(name: string, bytes: number, spares: readonly string[], times: number): Task<boolean> {
+    if ((yield* this.length(name)) >= bytes) return true
+    const { free, freeFiles = Number.POSITIVE_INFINITY } = yield* this.space()
+    return free >= times * bytes && freeFiles >= times * (1 + spares.length)
+  }
+
+  /** Gives bytes back to the disk: the reserve, or what is left of it. */
+  *giveUp(): Task<void> {
+    const isThere = (yield* this.length(RESERVE)) >= 0
+    this.whole = false
+    for (const name of [RESERVE, ...SPARE_FILES, ...LEFT_OVER]) yield* this.remove(name)
+    if (isThere || this.wantedBytes === 0) return
+    this.spent = true
+    for (const name of [LAST_RESERVE, ...LAST_SPARE_FILES]) yield* this.remove(name)
+  }
+
+  private bytes(total: number): number {
+    return Math.min(this.wantedBytes, Math.floor(total * PART_OF_DISK))
+  }
+
+  private lastBytes(total: number): number {
+    return Math.min(LAST_BYTES, Math.floor(this.bytes(total) / 4))
+  }
+
+  private *space(): Task<Space> {
+    return yield* wait<Space>((done) => this.storage.space(done))
+  }
+
+  /** -1: there is none. */
+  private *length(name: string): Task<number> {
     try {
-      const file = yield* open(this.storage, RESERVE, 'read')
+      const file = yield* open(this.storage, name, 'read')
       try {
         return yield* size(file)
       } finally {
@@ -97,4 +165,25 @@ export class Reserve {
       if (!isMissing(error)) throw error
     }
   }
+}
+
+const noRoom = (): Error => Object.assign(new Error('no room for the reserve'), { code: 'ENOSPC' })
+
+/** Random bytes. Where no file may have so many (ulimit -f), fewer. Returns how many. */
+function* fill(file: StorageFile, bytes: number): Task<number> {
+  const chunk = Buffer.allocUnsafeSlow(Math.min(bytes, CHUNK_BYTES))
+  let at = 0
+  while (at < bytes) {
+    randomFillSync(chunk)
+    const length = Math.min(chunk.length, bytes - at)
+    try {
+      const n = yield* wait<number>((done) => file.write(chunk, 0, length, at, done))
+      if (n === 0) throw shortWrite(n, length)
+      at += n
+    } catch (error) {
+      if ((error as { code?: string }).code === 'EFBIG') return at
+      throw error
+    }
+  }
+  return at
 }

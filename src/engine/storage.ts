@@ -40,6 +40,14 @@ export interface Storage {
   unlink(name: string, done: Done): void
   makeDirectory(name: string, done: Done): void
   syncDirectory(name: string, done: Done): void
-  /** Bytes free for us on the file system, and its whole size. */
-  space(done: Done<{ free: number; total: number }>): void
+  space(done: Done<Space>): void
+}
+
+export interface Space {
+  /** Bytes free for us on the file system. */
+  readonly free: number
+  /** Its whole size in bytes. */
+  readonly total: number
+  /** How many files can still be made; absent where that is no question. */
+  readonly freeFiles?: number
 }

@@ -23,11 +23,18 @@ const RETRY_MS = 1000
 const CLOSING_HINT_BYTES = 32 * 1024 * 1024
 
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+/** Whether a file call failed because the disk is full, or a file as long as it may be. */
+export const isFull = (error: unknown): boolean => FULL.has((error as { code?: string }).code ?? '')
 /** Failures that pass by themselves: nothing was damaged, try again later. */
 const PASSING = new Set([...FULL, 'EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN'])
 
 /** For commands that were under way; those that come later are refused before they run. */
 const UNKNOWN_OUTCOME = ' The outcome of this command is unknown.'
+
+const fullMessage = (code: string): string =>
+  `MISCONF The disk is full (${code}). Free some space or delete keys; writes resume by themselves.`
+const SPENT =
+  'MISCONF The disk is full, and the reserve for deletes is used up. Free some space; writes resume by themselves.'
 
 const FAILED_CALLS = {
   write: 'A write to the log',
@@ -108,6 +115,7 @@ export class Upkeep {
       if (log.next !== null && !log.inBatch) log.rotate()
     }
     if ((store.gate & GATE_FULL) !== 0 || !this.reserve.whole) this.buildReserve()
+    if ((store.gate & GATE_FULL) !== 0) this.merger.reconsider()
     this.makeHints()
   }
 
@@ -128,12 +136,23 @@ export class Upkeep {
           this.prepareAgainAt = this.store.clock.monotonic() + RETRY_MS
           if (!this.store.log.failed && !this.closed) {
             this.store.logger.warning('The next segment could not be prepared, trying again', { error: error.message })
+            const isNews = (this.store.gate & GATE_FULL) === 0
+            if (isNews && isFull(error)) this.noRoomForNext()
           }
           return
         }
         this.makeHints()
         this.merger.reconsider()
       },
+    )
+  }
+
+  // The log can still grow, but not for ever; and what keeps it from going over keeps merges from making room.
+  private noRoomForNext(): void {
+    this.diskIsFull()
+    this.catalog.enqueue(
+      () => this.reserve.giveUp(),
+      () => this.prepareNext(),
     )
   }
 
@@ -242,6 +261,8 @@ export class Upkeep {
 
   private makeHints(): void {
     if (this.hinting || this.closed) return
+    // A hint is a cache: it must not eat what deletes and merges are to live on.
+    if ((this.store.gate & GATE_FULL) !== 0) return
     const now = this.store.clock.monotonic()
     for (const segment of this.store.segments.all()) {
       if (!segment.sealed || !segment.listed || segment.hinted || segment.damaged || segment.retired) continue
@@ -298,7 +319,7 @@ export class Upkeep {
       this.closeGate(message)
       return message + UNKNOWN_OUTCOME
     }
-    const message = `MISCONF The disk is full (${code}). Free some space or delete keys; writes resume by themselves.`
+    const message = fullMessage(code)
     // Closed for all writes until the log stands on a fresh segment, then for those that grow.
     this.closeGate(message)
     this.repair(code)
@@ -309,13 +330,13 @@ export class Upkeep {
     if (this.repairing || this.closed) return
     this.repairing = true
     this.catalog.enqueue(
-      () => this.repairLog(),
+      () => this.repairLog(code),
       (error) => {
         this.repairing = false
         const { store } = this
         if (error === null) {
-          if (code !== 'EFBIG') store.setGate(GATE_FULL, true, store.gateMessage)
-          store.setGate(GATE_FAILED, false)
+          if (code !== 'EFBIG') this.diskIsFull(code)
+          if (!this.reserve.spent) store.setGate(GATE_FAILED, false)
           store.logger.warning('Writing goes on in a fresh segment', { segment: store.log.active.number })
           this.prepareNext()
         } else if (PASSING.has((error as { code?: string }).code ?? '')) {
@@ -330,14 +351,14 @@ export class Upkeep {
   }
 
   // The bytes beyond what was released do not exist: once the manifest says so, writing can go on elsewhere.
-  private *repairLog(): Task<void> {
+  private *repairLog(code: string): Task<void> {
     const { store } = this
     const { log } = store
     // A sync may still be under way, and its failure would be told to nobody else.
     yield* wait<void>((done) => log.whenQuiet(() => done(null)))
     // Before the syncs below: one that has failed must not be followed by another over the same pages.
     this.stopIfFinal()
-    yield* this.reserve.giveUp()
+    if (code !== 'EFBIG') yield* this.reserve.giveUp()
     const old = log.openSegments()
     for (const segment of old) {
       if (segment.syncedBytes < segment.sizeBytes) yield* this.syncForGood(segment)
@@ -385,16 +406,36 @@ export class Upkeep {
     segment.syncedBytes = segment.sizeBytes
   }
 
+  /** Writes that grow are refused until the reserve is whole, and where it is spent all writes are. */
+  diskIsFull(code = 'ENOSPC'): void {
+    const { store, reserve } = this
+    const message = reserve.spent ? SPENT : fullMessage(code)
+    if ((store.gate & GATE_FULL) === 0) store.logger.warning(message)
+    store.setGate(GATE_FULL, true, message)
+    if (reserve.spent) this.closeGate(SPENT)
+    this.merger.reconsider()
+  }
+
   // The disk has room again when the reserve can be built again.
   private buildReserve(): void {
     if (this.rebuilding || this.closed || this.repairing) return
     this.rebuilding = true
     run(this.reserve.build(), (error) => {
       this.rebuilding = false
-      if (error !== null) return
-      if ((this.store.gate & GATE_FULL) !== 0 && !this.store.log.failed) {
-        this.store.setGate(GATE_FULL, false)
-        this.store.logger.warning('The disk has room again: writes resume')
+      const { store } = this
+      if (store.log.failed) return
+      if ((store.gate & GATE_FAILED) !== 0 && !this.reserve.spent) {
+        store.setGate(GATE_FAILED, false)
+        store.setGate(GATE_FULL, true, fullMessage('ENOSPC'))
+        store.logger.warning('The disk has some room again: deletes resume')
+      }
+      if (error !== null) {
+        if (isFull(error) && (store.gate & GATE_FULL) === 0) this.diskIsFull()
+        return
+      }
+      if ((store.gate & GATE_FULL) !== 0) {
+        store.setGate(GATE_FULL, false)
+        store.logger.warning('The disk has room again: writes resume')
       }
     })
   }
@@ -435,7 +476,8 @@ export class Upkeep {
     }
     yield* this.catalog.commit()
     for (const segment of open) if (!segment.listed) store.segments.retire(segment)
-    if (isQuick) return
+    // Hint and image are caches, and on a full disk the next start needs the room more.
+    if (isQuick || (store.gate & GATE_FULL) !== 0) return
     for (const segment of open) {
       if (!segment.listed || segment.hinted || segment.sizeBytes > CLOSING_HINT_BYTES) continue
       try {

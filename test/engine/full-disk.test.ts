@@ -1,0 +1,244 @@
+// Full disks, as the engine's own tests can make them: the storage says how much is free. For real they are in test/disk-full.
+
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
+import { GATE_FAILED, GATE_FULL } from '../../src/engine/engine.ts'
+import { IMAGE, LAST_RESERVE, MANIFEST, RESERVE, temporary } from '../../src/engine/filename.ts'
+import { FaultyStorage } from './faulty-storage.ts'
+import { cleanUp, copyOf, freshDirectory, type TestOptions, TestStore } from './test-store.ts'
+
+afterEach(cleanUp)
+
+const reserveBytes = 100_000
+
+/** A disk of which the test says how much is free. */
+class NarrowStorage extends FaultyStorage {
+  free = 1e9
+  freeFiles: number | undefined
+  spaceFails = false
+  /** Called when it is asked how much is free. */
+  onSpace: () => void = () => {}
+
+  override space(...[done]: Parameters<FaultyStorage['space']>): void {
+    this.onSpace()
+    const { free, freeFiles } = this
+    const space = freeFiles === undefined ? { free, total: 1e10 } : { free, total: 1e10, freeFiles }
+    setImmediate(() => done(this.spaceFails ? Object.assign(new Error('EIO'), { code: 'EIO' }) : null, space))
+  }
+}
+
+async function narrow(
+  options: TestOptions = {},
+  directory = freshDirectory(),
+  free = 1e9,
+): Promise<{ store: TestStore; storage: NarrowStorage }> {
+  const storage = new NarrowStorage(directory)
+  storage.free = free
+  const store = await TestStore.open(directory, { storage, reserveBytes, ...options })
+  await store.quiet()
+  return { store, storage }
+}
+
+const has = ({ directory }: TestStore, name: string): boolean => fs.existsSync(path.join(directory, name))
+
+async function second(store: TestStore): Promise<void> {
+  store.clock.advance(1100)
+  await store.quiet()
+}
+
+/** Segments in which every other record is dead. */
+async function halfDead(store: TestStore, segments: number): Promise<void> {
+  for (let i = 0; i < segments; i++) {
+    for (let k = 0; k < 40; k++) store.put(`${i}/${k}`, 'v'.repeat(50))
+    await store.tick()
+    await store.seal()
+    await store.quiet()
+  }
+  for (let i = 0; i < segments; i++) for (let k = 0; k < 40; k += 2) store.remove(`${i}/${k}`)
+  await store.tick()
+  await store.quiet()
+}
+
+describe('a disk without room', () => {
+  test('at a start without a reserve, and none to be made: writes that grow are refused from the first on, deletes go on', async () => {
+    const { store: before } = await narrow()
+    before.put('k', 'v')
+    before.put('gone', 'v')
+    await before.tick()
+    await before.quiet()
+    const copy = copyOf(before.directory)
+    await before.close()
+    fs.unlinkSync(path.join(copy, RESERVE))
+    const { store, storage } = await narrow({}, copy, 2 * reserveBytes - 1)
+    expect(store.engine.gate).toBe(GATE_FULL)
+    expect(store.engine.gateMessage).toContain('The disk is full')
+    store.remove('gone')
+    await store.tick()
+    await second(store)
+    expect(store.engine.gate).toBe(GATE_FULL)
+    storage.free = 1e9
+    await second(store)
+    expect([store.engine.gate, has(store, RESERVE)]).toEqual([0, true])
+    expect([...(await store.contents()).keys()]).toEqual(['0:k'])
+    await store.close()
+  })
+
+  test('the reserve used up by deletes: the last one repairs the log, all writes are refused, and go on as room comes', async () => {
+    const { store, storage } = await narrow()
+    for (let i = 0; i < 10; i++) store.put(`k${i}`, 'v')
+    await store.tick()
+    storage.free = 0
+    storage.failNext('write', '.data', 'ENOSPC')
+    store.put('k', 'v')
+    store.engine.flush()
+    await store.until(() => store.engine.gate === GATE_FULL)
+    await store.quiet()
+    expect([has(store, RESERVE), has(store, LAST_RESERVE)]).toEqual([false, true])
+    storage.failNext('write', '.data', 'ENOSPC')
+    store.remove('k1')
+    store.engine.flush()
+    await store.until(() => store.engine.gateMessage.includes('used up') && !store.engine.log.failed)
+    await store.quiet()
+    expect([store.engine.gate, has(store, LAST_RESERVE)]).toEqual([GATE_FAILED | GATE_FULL, false])
+    expect((await store.contents()).size).toBe(10)
+
+    const again = await narrow({}, copyOf(store.directory), 0)
+    expect(again.store.engine.gate).toBe(GATE_FAILED | GATE_FULL)
+    expect((await again.store.contents()).size).toBe(10)
+    await again.store.close()
+
+    storage.free = reserveBytes
+    await second(store)
+    expect([store.engine.gate, has(store, LAST_RESERVE)]).toEqual([GATE_FULL, true])
+    storage.free = 1e9
+    await second(store)
+    expect(store.engine.gate).toBe(0)
+    store.remove('k1')
+    await store.tick()
+    expect((await store.contents()).size).toBe(9)
+    await store.close()
+  })
+
+  test('no more files: the next segment cannot be made, and writes that grow are refused before the log has nowhere to go', async () => {
+    const { store, storage } = await narrow({ segmentSizeBytes: 1000 })
+    storage.freeFiles = 0
+    storage.rule = (call, name) =>
+      call === 'open' && name.endsWith('.data') && fs.existsSync(path.join(store.directory, RESERVE)) ? 'ENOSPC' : null
+    for (let i = 0; i < 40; i++) store.put(`k${i}`, 'v'.repeat(40))
+    await store.tick()
+    store.put('over', 'v'.repeat(1000))
+    await store.tick()
+    await store.quiet()
+    expect([store.engine.gate, has(store, RESERVE)]).toEqual([GATE_FULL, false])
+    expect(store.engine.log.next).not.toBe(null)
+    storage.freeFiles = 1000
+    await second(store)
+    expect([store.engine.gate, has(store, RESERVE), has(store, `${RESERVE}.1`)]).toEqual([0, true, true])
+    await store.close()
+  })
+
+  test('a manifest that has no room takes the reserve’s', async () => {
+    const { store, storage } = await narrow()
+    store.put('k', 'v')
+    await store.tick()
+    storage.free = 0
+    storage.rule = (call, name) =>
+      call === 'open' && name.startsWith(MANIFEST) && fs.existsSync(path.join(store.directory, RESERVE))
+        ? 'ENOSPC'
+        : null
+    await store.seal()
+    await store.quiet()
+    expect(has(store, RESERVE)).toBe(false)
+    await second(store)
+    expect(store.engine.gate, 'and now the disk is known to be full').toBe(GATE_FULL)
+    await store.close()
+  })
+
+  test('a stop writes neither hint nor image, and half an image is no use to anybody', async () => {
+    const { store, storage } = await narrow()
+    store.put('k', 'v')
+    await store.tick()
+    store.engine.setGate(GATE_FULL, true)
+    storage.free = 0
+    fs.writeFileSync(path.join(store.directory, temporary(IMAGE)), 'half')
+    await store.close()
+    expect([has(store, IMAGE), fs.readdirSync(store.directory).some((name) => name.endsWith('.hint'))]).toEqual([
+      false,
+      false,
+    ])
+    const again = await narrow({}, store.directory, 0)
+    expect(has(again.store, temporary(IMAGE))).toBe(false)
+    expect((await again.store.contents()).size).toBe(1)
+    await again.store.close()
+  })
+
+  test('a reserve that cannot be written whole leaves nothing behind; one that may not be that long is as long as may be', async () => {
+    const { store, storage } = await narrow()
+    fs.unlinkSync(path.join(store.directory, RESERVE))
+    store.engine.setGate(GATE_FULL, true)
+    storage.rule = (call, name) => (call === 'write' && name.startsWith(RESERVE) ? 'ENOSPC' : null)
+    await second(store)
+    expect([store.engine.gate, has(store, temporary(RESERVE))]).toEqual([GATE_FULL, false])
+    let writes = 0
+    storage.rule = (call, name) =>
+      call !== 'write' || !name.startsWith(RESERVE) ? null : writes++ === 0 ? 'short' : ('EFBIG' as 'EIO')
+    await second(store)
+    expect([store.engine.gate, fs.statSync(path.join(store.directory, RESERVE)).size]).toEqual([0, reserveBytes / 2])
+    await store.close()
+  })
+})
+
+describe('a merge takes what fits', () => {
+  test('one segment after the other where there is room for the live half of one', async () => {
+    const { store, storage } = await narrow()
+    await halfDead(store, 4)
+    // What one leaves is what the next may have.
+    storage.free = 3000
+    const before = store.engine.stats().diskBytes
+    expect(await store.merge()).toBeGreaterThan(0)
+    await store.quiet()
+    expect(store.engine.merge.status().merges).toBeGreaterThan(1)
+    expect(store.engine.stats().diskBytes).toBeLessThan(before * 0.7)
+    expect((await store.contents()).size).toBe(80)
+    await store.close()
+  })
+
+  test('nothing fits: MERGE says so, and nothing is touched', async () => {
+    const { store, storage } = await narrow()
+    await halfDead(store, 2)
+    storage.free = 100
+    await expect(store.merge()).rejects.toThrow('no room')
+    expect(store.engine.merge.why().some(({ verdict }) => verdict.includes('dead') || verdict !== '')).toBe(true)
+    storage.spaceFails = true // nobody knows: it is tried
+    expect(await store.merge()).toBeGreaterThan(0)
+    await store.close()
+  })
+
+  test('nobody asks: on a full disk little that is dead is enough', async () => {
+    const { store, storage } = await narrow({ mergeEnabled: true })
+    await halfDead(store, 3)
+    await second(store)
+    expect(store.engine.merge.status().merges).toBe(0)
+    storage.free = 50_000
+    store.engine.setGate(GATE_FULL, true)
+    fs.unlinkSync(path.join(store.directory, RESERVE))
+    await second(store)
+    await second(store)
+    await store.until(() => store.engine.merge.status().merges > 0)
+    await store.quiet()
+    expect((await store.contents()).size).toBe(60)
+    await store.close()
+  })
+
+  test('a stop while it is asked how much is free: no merge begins', async () => {
+    const { store, storage } = await narrow()
+    await halfDead(store, 2)
+    let closed: Promise<void> | undefined
+    storage.onSpace = () => {
+      closed ??= store.close()
+    }
+    await expect(store.merge()).rejects.toThrow('closing')
+    await closed
+  })
+})
