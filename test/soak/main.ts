@@ -5,12 +5,14 @@
 //   npm run soak -- kill 10000 [--seed S] [--parallel P]  kill -9 of a real server under load (test/crash)
 //   npm run soak -- real-faults [--sample N] [--seed S]   file calls of a real server fail, in every way (test/faults)
 //   npm run soak -- fuzz 1000000 [seed]                   commands at random to Casky and redis-server (test/fuzz)
+//   npm run soak -- decoder 10000000 [seed]               hostile bytes for the decoder (test/resp)
 //   npm run soak -- linearizable 500 [--seed S]           32 clients on the same keys, killed so often (test/crash)
 //   npm run soak -- mutants [NAME ...] [--count N --seed S] each patch of test/mutants must turn the tests red
 //   npm run soak -- lock 1000 [--seed S]                  races for the lock of one directory (test/lock)
 //   npm run soak -- endurance --minutes 120 [--seed S]    hours under load and trouble: what is held stays flat
 
 import { fuzz } from '../fuzz/fuzz.ts'
+import { soakDecoder } from './decoder.ts'
 import { soakEndurance } from './endurance.ts'
 import { soakKill } from './kill.ts'
 import { soakLinearizable } from './linearizable.ts'
@@ -32,6 +34,7 @@ async function main([what = '', count = '', ...rest]: string[]): Promise<number>
   const wanted = Number(count)
   if (!Number.isInteger(wanted) || wanted < 1) return usage()
   if (what === 'fuzz') return soakFuzz(wanted, seedOf(rest[0]))
+  if (what === 'decoder') return soakDecoder(wanted, seedOf(rest[0]))
   return usage()
 }
 
@@ -52,7 +55,7 @@ const seedOf = (text: string | undefined): number =>
 
 function usage(): number {
   console.error(
-    'usage: npm run soak -- power-cuts COUNT [--seed S] [--workers W] | sequences ... | kill COUNT [--seed S] [--parallel P] | endurance --minutes M [--seed S] | lock RACES [--seed S] | mutants [NAME ...] [--count N --seed S] | linearizable KILLS [--seed S] | real-faults [--sample N] [--seed S] | fuzz COUNT [SEED]',
+    'usage: npm run soak -- power-cuts COUNT [--seed S] [--workers W] | sequences ... | kill COUNT [--seed S] [--parallel P] | endurance --minutes M [--seed S] | lock RACES [--seed S] | mutants [NAME ...] [--count N --seed S] | linearizable KILLS [--seed S] | real-faults [--sample N] [--seed S] | fuzz COUNT [SEED] | decoder COUNT [SEED]',
   )
   return 2
 }
