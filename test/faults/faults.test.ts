@@ -56,16 +56,20 @@ describe.skipIf(skipWithout('cc'))('the shim', () => {
 
   // A judge that acquits everybody would acquit Casky too: an fsync that only pretends is nothing to a process that is killed, but a
   // write that only pretends, of the end of the log, loses what was acknowledged.
-  it.runIf(FULL)('lies so that the judge of faults that are no lies condemns', async () => {
-    const stage = await setStage(SCENES[0]!, 11)
-    left.push(() => stage.close())
-    const write = stage.calls.filter(({ kind, name }) => kind === 'write' && name.endsWith('.data'))[20]!
-    const fault = { call: write.number, kind: write.kind, name: write.name }
-    const lie = await tellUnder(stage, { ...fault, way: { action: 'lie: nothing', forever: true } }, 12)
-    expect(lie.fired).toBe(true)
-    const strict = await tellUnder(stage, { ...fault, way: { action: 'lie: nothing', forever: true } }, 12, false)
-    expect(strict.problems.join('\n')).toContain('lost')
-  })
+  it.runIf(FULL)(
+    'lies so that the judge of faults that are no lies condemns',
+    async () => {
+      const stage = await setStage(SCENES[0]!, 11)
+      left.push(() => stage.close())
+      const write = stage.calls.filter(({ kind, name }) => kind === 'write' && name.endsWith('.data'))[20]!
+      const fault = { call: write.number, kind: write.kind, name: write.name }
+      const lie = await tellUnder(stage, { ...fault, way: { action: 'lie: nothing', forever: true } }, 12)
+      expect(lie.fired).toBe(true)
+      const strict = await tellUnder(stage, { ...fault, way: { action: 'lie: nothing', forever: true } }, 12, false)
+      expect(strict.problems.join('\n')).toContain('lost')
+    },
+    180_000,
+  )
 })
 
 describe.skipIf(skipWithout('cc'))('one file call of a real server goes wrong, in any way', () => {
@@ -116,7 +120,7 @@ describe.skipIf(!FULL || skipWithout('cc'))('a disk that hangs', () => {
     expect(show(await other.call('GET', 'known'))).toBe('"value"')
     shim.openGate()
     expect(await held).toBe('OK')
-  })
+  }, 180_000)
 
   it('in a sync of `everysec` holds up writes at the bound, and nobody who reads', async () => {
     const { server, shim } = await shimmed('--appendfsync', 'everysec', '--disk-reserve', '0')
@@ -135,7 +139,7 @@ describe.skipIf(!FULL || skipWithout('cc'))('a disk that hangs', () => {
     expect(show(await other.call('GET', 'count'))).toBe(`"${answered - 1}"`)
     shim.openGate()
     expect(await held).toBe('OK')
-  })
+  }, 180_000)
 
   it('in reads holds up who reads from it, and neither writes nor values in memory', async () => {
     const { server, shim } = await shimmed(
@@ -165,5 +169,5 @@ describe.skipIf(!FULL || skipWithout('cc'))('a disk that hangs', () => {
     expect(await writer.call('SET', 'hot', 'again')).toBe('OK')
     shim.openGate()
     for (const reply of cold) expect(show(await reply)).toBe(`"${'v'.repeat(2000)}"`)
-  })
+  }, 180_000)
 })

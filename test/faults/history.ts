@@ -108,19 +108,22 @@ export class History {
   /**
    * After a lie: values may be missing behind an error, or be lost from some moment on (whoever lied about the last write has made
    * the end of the log a torn one). What is served is one state that once was, except for keys that are answered with an error.
+   * `lost`: it is not the state that should be, and no error says so.
    */
-  settleAfterLie(found: Found, refused: boolean): string[] {
+  settleAfterLie(found: Found, refused: boolean): { readonly wrong: string[]; readonly lost: boolean } {
     const wrong: string[] = []
     for (const [key, { value }] of found.entries) {
       if (this.written.get(withoutDatabase(key))?.has(value) !== true)
         wrong.push(`${key}: holds what was never written: ${value.slice(0, 60)}`)
     }
     // A start that was refused for damage has said all: what `on-corruption serve` then shows is what is left.
+    let lost = false
     if (wrong.length === 0 && !refused) {
-      wrong.push(...(this.nearest([...this.candidates(), ...this.states], found) ?? []))
+      lost = this.nearest(this.candidates(), found) !== undefined
+      if (lost) wrong.push(...(this.nearest([...this.candidates(), ...this.states], found) ?? []))
     }
     if (wrong.length === 0) this.ground(found)
-    return wrong
+    return { wrong, lost }
   }
 
   private *candidates(): Iterable<State> {

@@ -253,6 +253,8 @@ class Run {
   readonly tellers: readonly Teller[]
   readonly problems: string[] = []
   fired = false
+  /** All that servers logged. */
+  private said = ''
   private readonly stage: Stage
   private readonly random: Random
 
@@ -367,13 +369,31 @@ class Run {
     }
   }
 
+  /** A lie about a write that was not the log's last one must have been noticed: something is logged, or this is wrong. */
+  private silence(): string[] {
+    if (/Damage found|dropped|no good MANIFEST|could not be read|damaged|lost/.test(this.said)) return []
+    const calls = this.shim.history()
+    const lie = calls.find(({ action }) => action?.startsWith('lie'))
+    if (lie === undefined || lie.kind !== 'write') return []
+    const isData = ({ kind, name }: Called): boolean => kind === 'write' && name.endsWith('.data')
+    const later = calls.some((call) => call.number > lie.number && isData(call) && call.errno === 0)
+    return isData(lie) && later ? [`a lie (${lie.kind} ${lie.name}) was not noticed, and an older state is served`] : []
+  }
+
   private async look(server: Server, lied: boolean, refused: boolean): Promise<void> {
     const connection = await server.connect({ replyLimitMs: 60_000 })
     try {
       for (const { databases, history } of this.tellers) {
         const wrong: string[] = []
         const found = await find(connection, databases, wrong)
-        wrong.push(...(lied ? history.settleAfterLie(found, refused) : history.settle(found)))
+        if (lied) {
+          const { wrong: never, lost } = history.settleAfterLie(found, refused)
+          wrong.push(...never)
+          this.said += server.child.output()
+          if (lost) wrong.push(...this.silence())
+        } else {
+          wrong.push(...history.settle(found))
+        }
         this.problems.push(...wrong.slice(0, 12).map((problem) => `databases ${databases}: ${problem}`))
       }
     } finally {
@@ -383,6 +403,7 @@ class Run {
 
   /** Whatever the disk does: no bug, no trace of a stack. */
   private sane(output: string): void {
+    this.said += output
     const bug = /Bug, exiting.*|^\s+at .*:\d+:\d+\)?$/m.exec(output)
     if (bug !== null)
       this.problems.push(`the server told of a bug: ${output.slice(Math.max(0, bug.index - 300), bug.index + 800)}`)
