@@ -8,7 +8,7 @@ import { applies, isDead, ROOT, readMutants } from './mutants.ts'
 
 const FULL = process.env['CASKY_TEST_FULL'] === '1'
 const SAMPLE = 5
-const TIMEOUT_MS = 600_000
+const TIMEOUT_MS = 900_000
 
 const mutants = readMutants()
 

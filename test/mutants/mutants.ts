@@ -18,9 +18,9 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const FOLDER = path.join(ROOT, 'test/mutants')
 /** Files that a copy has no use for, or a link to. */
 const NOT_COPIED = new Set(['.git', 'node_modules', 'coverage', 'data'])
-/** The slowest named file takes a fifth of this. */
-const TARGETED_MS = 120_000
-const EVERYTHING_MS = 600_000
+/** Far more than the slowest named file takes on a busy machine: who does not end by then hangs, and is not merely slow. */
+const TARGETED_MS = 900_000
+const EVERYTHING_MS = 3_600_000
 
 export interface Mutant {
   readonly name: string
