@@ -69,8 +69,16 @@ function git(root: string, args: readonly string[]): SpawnSyncReturns<string> {
 /** A copy of the project, for mutants one after the other. */
 export class Laboratory {
   readonly root: string
+  /** The group of processes that tests now, 0 none. */
+  private group = 0
+  private readonly interrupted = (): void => {
+    if (this.group !== 0) process.kill(-this.group, 'SIGKILL')
+    this.remove()
+    process.exit(1)
+  }
 
   constructor() {
+    for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, this.interrupted)
     this.root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'casky-mutants-')))
     for (const name of fs.readdirSync(ROOT)) {
       if (NOT_COPIED.has(name)) continue
@@ -81,6 +89,7 @@ export class Laboratory {
   }
 
   remove(): void {
+    for (const signal of ['SIGINT', 'SIGTERM']) process.removeListener(signal, this.interrupted)
     fs.rmSync(this.root, { recursive: true, force: true })
   }
 
@@ -129,6 +138,8 @@ export class Laboratory {
     return new Promise((resolve) => {
       // A group of its own: a worker that hangs in a loop does not notice that its parent is gone.
       const child = spawn(process.execPath, args, { cwd: this.root, env: { ...env, NO_COLOR: '1' }, detached: true })
+      const group = child.pid as number
+      this.group = group
       let text = ''
       for (const stream of [child.stdout, child.stderr]) {
         stream.setEncoding('utf8')
@@ -139,10 +150,11 @@ export class Laboratory {
       let hangs = false
       const limit = setTimeout(() => {
         hangs = true
-        process.kill(-(child.pid as number), 'SIGKILL')
+        process.kill(-group, 'SIGKILL')
       }, limitMs)
       child.on('close', (code) => {
         clearTimeout(limit)
+        this.group = 0
         const failed = /^ *FAIL +(.+)$/m.exec(text)?.[1] ?? ''
         if (code === 0) resolve({ outcome: 'green', by: '' })
         else if (hangs) resolve({ outcome: 'hangs', by: files.join(' ') })
