@@ -106,6 +106,8 @@ class Run {
   private readonly dir: string
   private readonly socket: string
   private readonly owners: readonly Owner[]
+  /** How long the last start took. */
+  private readyMs = 250
   /** Who had data when a FLUSHALL was sent that nobody waited for. */
   private flushing: Owner[] = []
   /** What happened to the directory since the last check, for messages. */
@@ -180,6 +182,7 @@ class Run {
   private async start(configuration: Configuration): Promise<Victim> {
     this.restarts++
     const victim = await startVictim(this.victim(configuration))
+    this.readyMs = victim.readyMs
     await this.check(victim)
     return victim
   }
@@ -187,15 +190,17 @@ class Run {
   /** Spawned, and killed anywhere between its first instruction and being ready. */
   private async dieStarting(configuration: Configuration): Promise<void> {
     const starting = await spawnVictim(this.victim(configuration))
-    // Most of a start is Node's own: the engine's part comes late, so late moments are the likelier ones.
-    if (this.random.chance(0.7)) await momentToKill(join(this.dir, '.'), this.random, 400)
-    else await after(this.random.between(0, 250))
+    // Most of a start is Node's own, and the engine's part comes late: so anywhere up to where the last start was ready, or at
+    // one of the first changes that recovery makes.
+    if (this.random.chance(0.5)) await momentToKill(this.dir, this.random, this.readyMs * 1.2)
+    else await after(this.random.next() * this.readyMs * 1.1)
     starting.kill('SIGKILL')
     await starting.exited
     if (starting.exit?.signal !== 'SIGKILL') {
       this.problems.push(`it ended by itself: ${JSON.stringify(starting.exit)}\n${starting.output().slice(-3000)}`)
     }
-    this.killed('while starting')
+    const isReady = starting.output().includes('Ready to accept connections')
+    this.killed(isReady ? 'just started' : 'while starting')
     this.mistreatCaches()
   }
 

@@ -19,7 +19,7 @@ export function momentToKill(dir: string, random: Random, longestMs: number): Pr
   // Squared: short lives are cheap, and more of them fit into an hour.
   const afterMs = 5 + random.next() ** 2 * longestMs
   const telling = random.chance(0.5) ? random.pick(TELLING) : undefined
-  let left = random.between(1, 6)
+  let left = random.pick([1, 1, 1, 2, 2, 3, 4, 6, 9])
   return new Promise((resolve) => {
     let watcher: FSWatcher | undefined
     const settle = (what: string): void => {

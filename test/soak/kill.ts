@@ -3,6 +3,7 @@
 // kill -9 as often as asked (test/crash), in runs of a few hundred over one directory each, several at a time: most of a kill
 // is waiting. The mode `random` gives each start another configuration. A failed run is repeated, as far as chance allows,
 // by `npx tsx test/crash/main.ts --seed`, with the seed in its message; its directory is kept.
+// SIGTERM ends it early, with the sum of what was done.
 
 import { parseArgs } from 'node:util'
 import { type CycleResult, killCycles } from '../crash/cycles.ts'
@@ -35,8 +36,11 @@ export async function soakKill(words: string[]): Promise<number> {
   const sum = new Sum()
   let given = 0
   let runs = 0
+  let isEnding = false
+  const end = (): void => void (isEnding = true)
+  process.once('SIGTERM', end)
   const lane = async (): Promise<void> => {
-    while (given < wanted && sum.problems.length === 0) {
+    while (given < wanted && !isEnding && sum.problems.length === 0) {
       const cycles = Math.min(KILLS_A_RUN, Math.ceil(wanted / lanes), wanted - given)
       given += cycles
       let before = 0
@@ -48,12 +52,13 @@ export async function soakKill(words: string[]): Promise<number> {
           sum.tick(kills - before)
           before = kills
         },
-        stop: () => sum.problems.length > 0,
+        stop: () => isEnding || sum.problems.length > 0,
       })
       sum.add(result)
     }
   }
   await Promise.all(Array.from({ length: lanes }, lane))
+  process.removeListener('SIGTERM', end)
 
   for (const [what, count] of sum.figures) console.log(`  ${what.padEnd(40)} ${count}`)
   for (const problem of sum.problems) console.error(problem)
