@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest'
+import { LIES } from './faults.ts'
+import { lieOnce, newLieReport } from './lies.ts'
+import { storyFrom } from './life.ts'
+
+// Some writes of one life lie, each in three ways; before a release every one of two lives. By hand: `npm run soak -- lies`.
+
+const isFull = process.env['CASKY_TEST_FULL'] === '1'
+const STRIDE = isFull ? 1 : 15
+
+test.each(isFull ? [1, 200] : [1])('a write that lies is found out, or nothing was lost by it (seed %i)', (from) => {
+  const { seed, writes } = storyFrom(from)
+  const report = newLieReport()
+  for (let at = 1; at <= writes; at += STRIDE) {
+    for (const lie of LIES) for (const ending of ['stop', 'kill'] as const) lieOnce(seed, at, lie, ending, report)
+  }
+  expect(report.lies).toBeGreaterThan(writes / STRIDE)
+  // It must be met from all sides, or this says nothing.
+  for (const met of [report.refused, report.warned, report.harmless]) expect(met).toBeGreaterThan(0)
+}, 300_000)
