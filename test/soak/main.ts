@@ -2,6 +2,8 @@
 //
 //   npm run soak -- power-cuts N [--seed S] [--workers W] simulated power cuts (test/simulation)
 //   npm run soak -- sequences [--length 3]              all sequences of operations, crashed at every instant
+//   npm run soak -- double-faults [--seed S] [--stride N] the k-th simulated file call fails, then the j-th: all pairs
+//   npm run soak -- lies [--seed S] [--stride N]          each simulated write lies: nothing, half or other bytes land
 //   npm run soak -- kill 10000 [--seed S] [--parallel P]  kill -9 of a real server under load (test/crash)
 //   npm run soak -- real-faults [--sample N] [--seed S]   file calls of a real server fail, in every way (test/faults)
 //   npm run soak -- fuzz 1000000 [seed]                   commands at random to Casky and redis-server (test/fuzz)
@@ -13,6 +15,7 @@
 
 import { fuzz } from '../fuzz/fuzz.ts'
 import { soakDecoder } from './decoder.ts'
+import { soakSimulatedFaults } from './double-faults.ts'
 import { soakEndurance } from './endurance.ts'
 import { soakKill } from './kill.ts'
 import { soakLinearizable } from './linearizable.ts'
@@ -30,6 +33,7 @@ async function main([what = '', count = '', ...rest]: string[]): Promise<number>
   if (what === 'linearizable') return soakLinearizable([count, ...rest])
   if (what === 'power-cuts') return soakPowerCuts([count, ...rest])
   if (what === 'sequences') return soakSequences([count, ...rest])
+  if (what === 'double-faults' || what === 'lies') return soakSimulatedFaults(what, [count, ...rest])
   if (what === 'real-faults') return soakRealFaults(count === '' ? [] : [count, ...rest])
   const wanted = Number(count)
   if (!Number.isInteger(wanted) || wanted < 1) return usage()
@@ -55,7 +59,7 @@ const seedOf = (text: string | undefined): number =>
 
 function usage(): number {
   console.error(
-    'usage: npm run soak -- power-cuts COUNT [--seed S] [--workers W] | sequences ... | kill COUNT [--seed S] [--parallel P] | endurance --minutes M [--seed S] | lock RACES [--seed S] | mutants [NAME ...] [--count N --seed S] | linearizable KILLS [--seed S] | real-faults [--sample N] [--seed S] | fuzz COUNT [SEED] | decoder COUNT [SEED]',
+    'usage: npm run soak -- power-cuts COUNT [--seed S] [--workers W] | sequences ... | double-faults ... | lies ... | kill COUNT [--seed S] [--parallel P] | endurance --minutes M [--seed S] | lock RACES [--seed S] | mutants [NAME ...] [--count N --seed S] | linearizable KILLS [--seed S] | real-faults [--sample N] [--seed S] | fuzz COUNT [SEED] | decoder COUNT [SEED]',
   )
   return 2
 }
