@@ -963,10 +963,12 @@ export class Bitcask implements Engine {
   }
 
   stats(): EngineStats {
+    let damagedSegments = 0
     let diskBytes = 0
     let liveBytes = 0
     let deadBytes = 0
     for (const segment of this.segments.all()) {
+      if (segment.damaged) damagedSegments++
       diskBytes += segment.sizeBytes
       liveBytes += segment.liveBytes
       deadBytes += segment.deadBytes
@@ -985,6 +987,7 @@ export class Bitcask implements Engine {
       keydirBytes: keydir.bytes().total,
       cache: this.cacheStats(),
       segments: this.segments.count,
+      damagedSegments,
       diskBytes,
       liveBytes,
       deadBytes,

@@ -200,6 +200,8 @@ export interface EngineStats {
   keydirBytes: number
   cache: { bytes: number; capacity: number; entries: number; hits: number; misses: number; evictions: number }
   segments: number
+  /** Of which so many hold damage: they are kept, and no input of a merge. */
+  damagedSegments: number
   diskBytes: number
   liveBytes: number
   deadBytes: number

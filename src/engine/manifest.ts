@@ -128,9 +128,17 @@ function decodeBody(bytes: Buffer, from: number): Manifest | null | 'newer' {
 /** Reads a manifest file's bytes: the manifest, 'newer' for a later format, or null when both bodies are damaged. */
 export function decodeManifest(bytes: Buffer): Manifest | 'newer' | null {
   const first = decodeBody(bytes, 0)
-  if (first !== null) return first
   // The second body lies in the second half, whatever the first one claims.
-  return bytes.length % 2 === 0 ? decodeBody(bytes, bytes.length / 2) : null
+  const second = bytes.length % 2 === 0 ? decodeBody(bytes, bytes.length / 2) : null
+  if (first === null || first === 'newer') return first ?? second
+  // One of them may be a block of an older file.
+  return second !== null && second !== 'newer' && second.epoch > first.epoch ? second : first
+}
+
+/** True when both bodies are good, and the same: what a healthy disk has. */
+export function isWholeManifest(bytes: Buffer): boolean {
+  const half = bytes.length / 2
+  return decodeBody(bytes, 0) !== null && bytes.subarray(0, half).equals(bytes.subarray(half))
 }
 
 /** Reads MANIFEST. 'missing' and 'damaged' are for the caller to judge. Throws on I/O errors. */

@@ -15,6 +15,7 @@ import { Keydir } from './keydir/keydir.ts'
 import { type Lock, lockDirectory } from './lock.ts'
 import { Log } from './log.ts'
 import { type Manifest, readManifest } from './manifest.ts'
+import { type ManifestAge, manifestAge } from './manifest-age.ts'
 import { ensureDirectory, nodeStorage } from './node-storage.ts'
 import { PORTIONS, type Portions } from './portions.ts'
 import { type Recovered, Recovery, RecoveryError, removeUnlisted } from './recovery.ts'
@@ -132,9 +133,12 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
     )
   }
   const names = yield* list(storage, '')
-  const manifest: Manifest | null = typeof found === 'string' ? null : found
+  const age = typeof found === 'string' ? 'current' : yield* manifestAge(storage, found, names)
+  if (age !== 'current') logger.warning('MANIFEST is older than the data, and not believed', { age })
+  const manifest: Manifest | null = typeof found === 'string' || age !== 'current' ? null : found
   const storeId = Buffer.from(Array.from({ length: 16 }, () => Math.floor(random() * 256)))
   const catalog = new Catalog(storage, segments, random, manifest, storeId)
+  if (typeof found !== 'string') catalog.nextNumber = Math.max(catalog.nextNumber, found.nextNumber)
   for (const name of names) {
     // Also of files that no manifest lists: a number is never used twice.
     catalog.nextNumber = Math.max(catalog.nextNumber, (parseSegmentName(name)?.number ?? 0) + 1)
@@ -145,7 +149,7 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
   catalog.giveUpReserve = () => reserve.giveUp()
   const recovered =
     (yield* fromImage(store, storage, manifest, names)) ??
-    (yield* fromSegments(store, options, catalog, reserve, fresh ? emptyManifest(storeId) : manifest, names))
+    (yield* fromSegments(store, options, catalog, reserve, fresh ? emptyManifest(storeId) : manifest, names, age))
   yield* removeImage(storage)
 
   yield* reserve.makeRoom(0)
@@ -276,6 +280,7 @@ function* fromSegments(
   reserve: Reserve,
   manifest: Manifest | null,
   names: readonly string[],
+  age: ManifestAge,
 ): Task<Recovered> {
   const recovery = new Recovery({
     storage: options.storage,
@@ -289,6 +294,7 @@ function* fromSegments(
     onCorruption: options.onCorruption,
     progress: store.loading,
   })
+  if (age === 'doubtful') recovery.lost.push('MANIFEST lists segments that are missing, and not some that are there')
   return yield* recovery.load(manifest, names)
 }
 

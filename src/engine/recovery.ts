@@ -115,7 +115,8 @@ export class Recovery {
   private readonly out: Recovered
   private systemValue: Buffer | null = null
   private highestDatabase = 0
-  private readonly lost: string[] = []
+  /** What is lost, and nobody knows which keys it was about: a reason not to start. */
+  readonly lost: string[] = []
   private yieldedAt: number
 
   constructor(parts: RecoveryParts) {
