@@ -11,6 +11,7 @@
 
 import type { MergeStatus } from '../engine/engine.ts'
 import { ADMIN, BLOCKING, type Command, NO_MULTI, NOSCRIPT } from './command.ts'
+import { replyWithFields } from './fields.ts'
 import { replyWithHelp } from './help.ts'
 import type { Session } from './session.ts'
 import { subcommandsOf } from './subcommands.ts'
@@ -210,15 +211,5 @@ function why(session: Session): void {
       ['tombstones', each.tombstones],
       ['verdict', each.verdict],
     ])
-  }
-}
-
-function replyWithFields(session: Session, fields: readonly (readonly [string, string | number])[]): void {
-  const { reply } = session
-  reply.map(fields.length)
-  for (const [name, value] of fields) {
-    reply.bulkText(name)
-    if (typeof value === 'string') reply.bulkText(value)
-    else reply.integer(Math.round(value))
   }
 }

@@ -25,6 +25,7 @@ import { objectCommands } from './object.ts'
 import { pubsubCommands } from './pubsub.ts'
 import { replicationCommands } from './replication.ts'
 import { scriptingCommands } from './scripting.ts'
+import { scrubCommands } from './scrub.ts'
 import { serverAdminCommands } from './server-admin.ts'
 import { slowlogCommands } from './slowlog.ts'
 import { stringCommands } from './strings.ts'
@@ -54,6 +55,7 @@ export const commandTable = new CommandTable([
   debugCommands,
   lolwutCommands,
   mergeCommands,
+  scrubCommands,
   introspectionCommands,
   slowlogCommands,
   latencyCommands,

@@ -85,6 +85,9 @@ export const directives = {
   'merge-threshold-dead-bytes':    live(bytes(0, MAX_BYTES), '128mb', 'Dead bytes from which a segment takes part.'),
   'merge-threshold-small-file':    live(bytes(0, MAX_BYTES), '10mb', 'Segments smaller than this take part.'),
 
+  // scrub
+  'scrub-rate':                    live(bytes(0, MAX_BYTES), '32mb', 'Bytes a second that SCRUB reads; 0: no limit.'),
+
   // watching
   'slowlog-log-slower-than':           live(long(-1n, LONG_MAX), '10000', 'Microseconds from which a command is slow; -1: none is, 0: all are.'),
   'slowlog-max-len':                   live(long(0n, LONG_MAX), '128', 'Slow commands that are kept.'),

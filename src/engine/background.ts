@@ -1,12 +1,13 @@
-// Where long reading and writing runs: merge and hints.
+// Where long reading and writing runs: merge, hints, scrub.
 //
-// Both are tasks over a Storage (merge.ts, hint.ts). In the server a worker thread drives them (worker-driver.ts), so that copying and
+// They are tasks over a Storage (merge.ts, hint.ts, scrub.ts). In the server a worker thread drives them (worker-driver.ts), so that copying and
 // checking gigabytes costs the event loop nothing; in simulation and tests they run inline, on the same storage as everything else, step
 // by step under one seed. The one question a merge has for the main thread, which records of a batch are live, goes through `ask`.
 
 import type { Clock } from '../base/clock.ts'
 import { type HintResult, type HintSubject, makeHint } from './hint.ts'
 import { type Answer, type MergeJob, type MergeResult, mergeTask, type Question } from './merge.ts'
+import { type ScrubJob, type ScrubResult, scrubSegment } from './scrub.ts'
 import type { Storage } from './storage.ts'
 import { run } from './task.ts'
 
@@ -30,11 +31,17 @@ export interface Background {
     handlers: MergeHandlers,
     done: (error: Error | null, result: MergeResult | undefined) => void,
   ): MergeRun
+  /** Reads one segment: see scrub.ts. `progress` is told the bytes read so far. */
+  scrub(
+    job: ScrubJob,
+    progress: (bytesRead: number) => void,
+    done: (error: Error | null, result: ScrubResult | undefined) => void,
+  ): MergeRun
   /** Ends what runs; calls back when nothing touches the files any more. */
   close(done: () => void): void
 }
 
-/** Lets a merge wait between batches: for its rate, while it is paused, and to be told to stop. */
+/** Lets a merge or a scrub wait between two portions: for its rate, while it is paused, and to be told to stop. */
 export class Pace implements MergeRun {
   private readonly clock: Clock
   private paused = false
@@ -72,7 +79,7 @@ export class Pace implements MergeRun {
   wait(ms: number, done: (error: Error | null) => void): void {
     const check = (): void => {
       this.timer = null
-      if (this.cancelled) done(new Error('merge cancelled'))
+      if (this.cancelled) done(new Error('cancelled'))
       else if (this.paused) this.waiting = check
       else done(null)
     }
@@ -106,6 +113,15 @@ export function inlineBackground(storage: Storage, clock: Clock): Background {
       const pace = new Pace(clock)
       running++
       run(mergeTask(storage, job, handlers, pace, clock), (error, result) => {
+        done(error, result)
+        ended()
+      })
+      return pace
+    },
+    scrub(job, progress, done) {
+      const pace = new Pace(clock)
+      running++
+      run(scrubSegment(storage, job, pace, clock, progress), (error, result) => {
         done(error, result)
         ended()
       })

@@ -26,6 +26,7 @@ import {
   GATE_STALLED,
   type MergeControl,
   NONE,
+  type ScrubControl,
   UNLUCKY,
 } from './engine.ts'
 import type { Fuse } from './fuse.ts'
@@ -218,6 +219,10 @@ export class Bitcask implements Engine {
 
   get merge(): MergeControl {
     return this.upkeep.merger
+  }
+
+  get scrub(): ScrubControl {
+    return this.upkeep.scrubber
   }
 
   private depend(sequence: number): void {

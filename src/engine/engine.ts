@@ -136,6 +136,7 @@ export interface Engine {
   /** Changes settings at run time; each takes effect as its comment says. */
   configure(change: Partial<EngineSettings>): void
   readonly merge: MergeControl
+  readonly scrub: ScrubControl
   stats(): EngineStats
   /**
    * Commits, syncs, writes hint and keydir image, gives up the lock. Replies must have left before. `isQuick` leaves out hint and
@@ -158,6 +159,7 @@ export interface EngineSettings {
   mergeThresholdFragmentation: number // what is included once a merge runs
   mergeThresholdDeadBytes: number
   mergeThresholdSmallFile: number
+  scrubRateBytesPerSecond: number // 0: unlimited; of a running scrub, from its next segment on
 }
 
 export interface MergeControl {
@@ -192,6 +194,39 @@ export interface MergeStatus {
   lastDurationMs: number
   lastError: string
   nextCheckInMs: number
+}
+
+export interface ScrubControl {
+  /** Starts reading everything that is sealed, in the background. False: that is going on already. */
+  start(): boolean
+  /** Starts one unless one runs, calls back when it has ended, with the number of damaged places. */
+  wait(done: (error: Error | null, damaged: number) => void): void
+  pause(): void
+  resume(): void
+  /** Ends the running one with an error. False: none runs. */
+  cancel(): boolean
+  status(): ScrubStatus
+}
+
+export interface ScrubStatus {
+  state: 'idle' | 'running' | 'paused'
+  /** Of the running one, or the last: segments it has to read, has read; the same in bytes; damaged places, and keys that lie in them. */
+  segments: number
+  segmentsRead: number
+  bytesTotal: number
+  bytesRead: number
+  damaged: number
+  damagedKeys: number
+  scrubs: number
+  /** Those that ended early: cancelled, or the disk could not be asked. */
+  failures: number
+  lastEndedAt: number // unix ms of the last that came to its end; 0 none
+  lastDurationMs: number
+  lastSegments: number
+  lastBytes: number
+  lastDamaged: number
+  lastDamagedKeys: number
+  lastError: string
 }
 
 export interface EngineStats {

@@ -146,6 +146,9 @@ export class Log {
     this.fuse = fuse
     this.events = events
     this.seed = anchorSeed(active.salt)
+    // All before it was synced by the start. So every anchor of the log claims something, as none of a copy does (manifest-age.ts).
+    this.claim.provenSegment = active.number
+    this.claim.provenOffset = active.sizeBytes
     this.releasedSegment = active
     this.writtenSegment = active
     this.releasedOffset = active.sizeBytes

@@ -30,6 +30,7 @@ export const defaultSettings: EngineSettings = {
   mergeThresholdFragmentation: 40,
   mergeThresholdDeadBytes: 128 * MIB,
   mergeThresholdSmallFile: 10 * MIB,
+  scrubRateBytesPerSecond: 32 * MIB,
 }
 
 export interface StoreOptions extends Partial<EngineSettings> {

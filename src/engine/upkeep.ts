@@ -13,6 +13,7 @@ import { writeImage } from './image.ts'
 import type { FailedCall } from './log.ts'
 import { Merger } from './merger.ts'
 import type { Reserve } from './reserve.ts'
+import { Scrubber } from './scrubber.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
 import type { Segment } from './segments.ts'
 import type { Storage, StorageFile } from './storage.ts'
@@ -47,6 +48,7 @@ function* nothing(): Task<void> {}
 
 export class Upkeep {
   readonly merger: Merger
+  readonly scrubber: Scrubber
   quarantinedBytes = 0
   lastSeal: number
   sequenceAtSeal: number
@@ -89,6 +91,13 @@ export class Upkeep {
       random,
       (done) => this.seal(done),
       () => this.makeHints(),
+    )
+    this.scrubber = new Scrubber(
+      store,
+      catalog,
+      background,
+      () => this.makeHints(),
+      (error) => this.manifestFailed(error),
     )
   }
 
@@ -445,6 +454,7 @@ export class Upkeep {
   /** `isQuick`: without hints and image. */
   close(isQuick: boolean, done: (error: Error | null) => void): void {
     const { store } = this
+    this.scrubber.close()
     // A merge that is moving entries commits first: the image must not name segments that no manifest lists.
     this.merger.close(() => {
       if (!store.log.failed) store.log.flush()

@@ -1,4 +1,4 @@
-// Runs merge and hints in a worker thread: the only user of node:worker_threads on this side (worker.ts is the other).
+// Runs merge, hints and scrub in a worker thread: the only user of node:worker_threads on this side (worker.ts is the other).
 //
 // The worker is started with the first job and ends with the store. Its heap is limited, and when it dies (out of memory, a bug), the
 // job it had fails like any other failed job: nothing it wrote counts before the owner has committed it. The next job starts a new one.
@@ -7,6 +7,7 @@ import { Worker } from 'node:worker_threads'
 import type { Background, MergeHandlers, MergeRun } from './background.ts'
 import type { HintResult } from './hint.ts'
 import type { Answer, MergeJob, MergeResult, Question } from './merge.ts'
+import type { ScrubJob, ScrubResult } from './scrub.ts'
 
 const HEAP_MB = 512
 
@@ -14,6 +15,7 @@ const HEAP_MB = 512
 export type ToWorker =
   | { kind: 'hint'; id: number; number: number; saltLow: number; saltHigh: number; validBytes: number }
   | { kind: 'merge'; id: number; job: MergeJob }
+  | { kind: 'scrub'; id: number; job: ScrubJob }
   | { kind: 'answer'; id: number; answer: Answer }
   | { kind: 'pause' | 'resume' | 'cancel'; id: number }
 
@@ -22,6 +24,7 @@ export type FromWorker =
   | { kind: 'progress'; id: number; bytesRead: number; bytesWritten: number }
   | { kind: 'hinted'; id: number; result: HintResult }
   | { kind: 'merged'; id: number; result: MergeResult }
+  | { kind: 'scrubbed'; id: number; result: ScrubResult }
   | {
       kind: 'failed'
       id: number
@@ -32,7 +35,7 @@ export type FromWorker =
     }
 
 interface Job {
-  readonly handlers: MergeHandlers | null
+  readonly handlers: Partial<MergeHandlers> | null
   readonly done: (error: Error | null, result: unknown) => void
 }
 
@@ -53,10 +56,10 @@ export function workerBackground(directory: string): Background {
     if (job === undefined) return
     switch (message.kind) {
       case 'ask':
-        job.handlers?.ask(message.question, (answer) => send({ kind: 'answer', id: message.id, answer }))
+        job.handlers?.ask?.(message.question, (answer) => send({ kind: 'answer', id: message.id, answer }))
         return
       case 'progress':
-        job.handlers?.progress(message.bytesRead, message.bytesWritten)
+        job.handlers?.progress?.(message.bytesRead, message.bytesWritten)
         return
       case 'failed': {
         jobs.delete(message.id)
@@ -95,6 +98,12 @@ export function workerBackground(directory: string): Background {
     return id
   }
 
+  const steering = (id: number): MergeRun => ({
+    pause: () => send({ kind: 'pause', id }),
+    resume: () => send({ kind: 'resume', id }),
+    cancel: () => send({ kind: 'cancel', id }),
+  })
+
   return {
     hint(subject, done) {
       const id = start({ handlers: null, done: done as Job['done'] })
@@ -104,11 +113,12 @@ export function workerBackground(directory: string): Background {
     merge(job, handlers, done): MergeRun {
       const id = start({ handlers, done: done as Job['done'] })
       send({ kind: 'merge', id, job })
-      return {
-        pause: () => send({ kind: 'pause', id }),
-        resume: () => send({ kind: 'resume', id }),
-        cancel: () => send({ kind: 'cancel', id }),
-      }
+      return steering(id)
+    },
+    scrub(job, progress, done): MergeRun {
+      const id = start({ handlers: { progress }, done: done as Job['done'] })
+      send({ kind: 'scrub', id, job })
+      return steering(id)
     },
     close(done) {
       const ending = worker

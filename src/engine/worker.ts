@@ -1,4 +1,4 @@
-// The background thread: drives merge and hint tasks on files of its own. See worker-driver.ts for what is said between the threads.
+// The background thread: drives merge, hint and scrub tasks on files of its own. See worker-driver.ts for what is said between the threads.
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../base/clock.ts'
@@ -6,6 +6,7 @@ import { Pace } from './background.ts'
 import { makeHint } from './hint.ts'
 import { type Answer, mergeTask } from './merge.ts'
 import { nodeStorage } from './node-storage.ts'
+import { scrubSegment } from './scrub.ts'
 import { run } from './task.ts'
 import type { FromWorker, ToWorker } from './worker-driver.ts'
 
@@ -60,6 +61,17 @@ port.on('message', (message: ToWorker) => {
           const { kinds, entries, fromSlots, fromOffsets, outputs, toOffsets, sequences } = result.moves
           send({ kind: 'merged', id, result }, [kinds, entries, fromSlots, fromOffsets, outputs, toOffsets, sequences])
         }
+      })
+      return
+    }
+    case 'scrub': {
+      const pace = new Pace(systemClock)
+      paces.set(id, pace)
+      const progress = (bytesRead: number): void => send({ kind: 'progress', id, bytesRead, bytesWritten: 0 })
+      run(scrubSegment(storage, message.job, pace, systemClock, progress), (error, result) => {
+        paces.delete(id)
+        if (error !== null || result === undefined) failed(id, error ?? new Error('no result'))
+        else send({ kind: 'scrubbed', id, result })
       })
       return
     }

@@ -66,6 +66,17 @@ export interface Facts {
     readonly lastDurationMs: number
     readonly lastError: string
   }
+  readonly scrub: {
+    readonly state: string
+    readonly scrubs: number
+    readonly failures: number
+    readonly lastEndedAt: number
+    readonly lastDurationMs: number
+    readonly lastSegments: number
+    readonly lastBytes: number
+    readonly lastDamaged: number
+    readonly lastDamagedKeys: number
+  }
   readonly saves: {
     readonly done: number
     readonly underWay: number
@@ -104,6 +115,7 @@ export interface StoreFacts {
     readonly evictions: number
   }
   readonly segments: number
+  readonly damagedSegments: number
   readonly diskBytes: number
   readonly liveBytes: number
   readonly deadBytes: number
@@ -344,7 +356,7 @@ function* keyspace({ databases }: Facts): Iterable<Field> {
   }
 }
 
-function* casky({ store, merge }: Facts): Iterable<Field> {
+function* casky({ store, merge, scrub }: Facts): Iterable<Field> {
   yield ['casky_segments', store.segments]
   yield ['casky_disk_bytes', store.diskBytes]
   yield ['casky_live_bytes', store.liveBytes]
@@ -364,12 +376,22 @@ function* casky({ store, merge }: Facts): Iterable<Field> {
   yield ['casky_value_cache_evictions', store.cache.evictions]
   yield ['casky_cold_reads', store.coldReads]
   yield ['casky_corrupt_reads', store.corruptReads]
+  yield ['casky_damaged_segments', store.damagedSegments]
   yield ['casky_quarantined_bytes', store.quarantinedBytes]
   yield ['casky_merge_state', merge.state]
   yield ['casky_merges', merge.merges]
   yield ['casky_merge_failures', merge.failures]
   yield ['casky_merge_last_freed_bytes', merge.lastFreedBytes]
   yield ['casky_merge_last_ms', Math.round(merge.lastDurationMs)]
+  yield ['casky_scrub_state', scrub.state]
+  yield ['casky_scrubs', scrub.scrubs]
+  yield ['casky_scrub_failures', scrub.failures]
+  yield ['casky_scrub_last_time', Math.floor(scrub.lastEndedAt / 1000)]
+  yield ['casky_scrub_last_ms', scrub.lastDurationMs]
+  yield ['casky_scrub_last_segments', scrub.lastSegments]
+  yield ['casky_scrub_last_bytes', scrub.lastBytes]
+  yield ['casky_scrub_last_damaged', scrub.lastDamaged]
+  yield ['casky_scrub_last_damaged_keys', scrub.lastDamagedKeys]
 }
 
 /** Whole seconds; -1 stays: nothing to tell. */

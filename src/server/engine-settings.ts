@@ -18,6 +18,7 @@ export function engineSettings(config: Config): EngineSettings {
     mergeThresholdFragmentation: config.get('merge-threshold-fragmentation'),
     mergeThresholdDeadBytes: config.get('merge-threshold-dead-bytes'),
     mergeThresholdSmallFile: config.get('merge-threshold-small-file'),
+    scrubRateBytesPerSecond: config.get('scrub-rate'),
   }
 }
 
@@ -38,6 +39,7 @@ export function followSettings(config: Config, engine: Engine): void {
       'merge-threshold-fragmentation',
       'merge-threshold-dead-bytes',
       'merge-threshold-small-file',
+      'scrub-rate',
     ],
     () => {
       engine.configure(engineSettings(config))

@@ -7,8 +7,12 @@ import type { CommandFacts, Facts } from '../observability/info.ts'
 import { usedMemoryBytes } from './memory.ts'
 import type { Server } from './server.ts'
 
-/** While the store loads there is nothing yet that merges. */
+/** While the store loads there is nothing yet that merges or scrubs. */
 const NO_MERGE = { state: 'idle', merges: 0, failures: 0, lastFreedBytes: 0, lastDurationMs: 0, lastError: '' }
+const NO_SCRUB: Facts['scrub'] = {
+  ...{ state: 'idle', scrubs: 0, failures: 0, lastEndedAt: 0, lastDurationMs: 0 },
+  ...{ lastSegments: 0, lastBytes: 0, lastDamaged: 0, lastDamagedKeys: 0 },
+}
 
 export function gatherFacts(server: Server): Facts {
   const { clock, config, engine, statistics } = server
@@ -82,6 +86,7 @@ export function gatherFacts(server: Server): Facts {
     },
     store: { ...store, expired: store.expired - statistics.expiredAtReset },
     merge: (engine.gate & GATE_LOADING) === 0 ? engine.merge.status() : NO_MERGE,
+    scrub: (engine.gate & GATE_LOADING) === 0 ? engine.scrub.status() : NO_SCRUB,
     saves: {
       done: statistics.saves,
       underWay: statistics.savesUnderWay,

@@ -232,6 +232,13 @@ const cases: Record<Name, { good: [string, string][]; bad: string[] }> = {
     ],
     bad: ['-1', 'fast'],
   },
+  'scrub-rate': {
+    good: [
+      ['0', '0'],
+      ['10m', '10000000'],
+    ],
+    bad: ['-1', 'fast'],
+  },
   'merge-trigger-fragmentation': {
     good: [
       ['0', '0'],

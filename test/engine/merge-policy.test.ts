@@ -10,6 +10,7 @@ const settings = {
   mergeThresholdFragmentation: 40,
   mergeThresholdDeadBytes: 2000,
   mergeThresholdSmallFile: 100,
+  scrubRateBytesPerSecond: 0,
 }
 
 /** A sealed segment of a thousand bytes, all alive, unless said otherwise. */

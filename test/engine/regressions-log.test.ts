@@ -298,7 +298,7 @@ function backgroundOf(
   hint?: Background['hint'],
 ): Background {
   const inline = inlineBackground(nodeStorage(directory), clock)
-  return { hint: hint ?? inline.hint, merge, close: inline.close }
+  return { ...inline, hint: hint ?? inline.hint, merge }
 }
 
 const noRun = { pause(): void {}, resume(): void {}, cancel(): void {} }

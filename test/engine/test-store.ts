@@ -30,6 +30,7 @@ export const settings: EngineSettings = {
   mergeThresholdFragmentation: 40,
   mergeThresholdDeadBytes: 1 << 27,
   mergeThresholdSmallFile: 0,
+  scrubRateBytesPerSecond: 0,
 }
 
 export interface TestOptions extends Partial<EngineSettings> {

@@ -202,6 +202,16 @@ const MOVERS: Readonly<Record<string, Mover>> = {
       await admin.call('MERGE', 'WAIT')
     },
   },
+  'SCRUB WAIT': {
+    fields: [
+      ...['casky_scrubs', 'casky_scrub_last_time', 'casky_scrub_last_ms', 'casky_scrub_last_segments'],
+      'casky_scrub_last_bytes',
+    ],
+    act: async () => {
+      await admin.call('SAVE')
+      await admin.call('SCRUB', 'WAIT')
+    },
+  },
   'a client too many': {
     fields: ['rejected_connections'],
     act: async () => {
@@ -249,6 +259,12 @@ const DRAWN: Readonly<Record<string, (facts: Facts) => Facts>> = {
   aof_rewrite_in_progress: (facts) => ({ ...facts, merge: { ...facts.merge, state: 'running' } }),
   casky_merge_state: (facts) => ({ ...facts, merge: { ...facts.merge, state: 'running' } }),
   casky_merge_failures: (facts) => ({ ...facts, merge: { ...facts.merge, failures: 1 } }),
+  // Of rot on a real server: test/rot/server.test.ts.
+  casky_scrub_state: (facts) => ({ ...facts, scrub: { ...facts.scrub, state: 'running' } }),
+  casky_scrub_failures: (facts) => ({ ...facts, scrub: { ...facts.scrub, failures: 1 } }),
+  casky_scrub_last_damaged: (facts) => ({ ...facts, scrub: { ...facts.scrub, lastDamaged: 1 } }),
+  casky_scrub_last_damaged_keys: (facts) => ({ ...facts, scrub: { ...facts.scrub, lastDamagedKeys: 1 } }),
+  casky_damaged_segments: (facts) => ({ ...facts, store: { ...facts.store, damagedSegments: 1 } }),
   casky_corrupt_reads: (facts) => ({ ...facts, store: { ...facts.store, corruptReads: 1 } }),
   casky_quarantined_bytes: (facts) => ({ ...facts, store: { ...facts.store, quarantinedBytes: 1 } }),
   loading: (facts) => ({ ...facts, store: { ...facts.store, loading: LOADING } }),
@@ -431,6 +447,7 @@ const FACTS: Facts = {
     keydirBytes: 0,
     cache: { bytes: 0, capacity: 0, entries: 0, hits: 0, misses: 0, evictions: 0 },
     segments: 0,
+    damagedSegments: 0,
     diskBytes: 0,
     liveBytes: 0,
     deadBytes: 0,
@@ -450,6 +467,17 @@ const FACTS: Facts = {
     loading: { active: false, startedAt: 0, totalBytes: 0, loadedBytes: 0 },
   },
   merge: { state: 'idle', merges: 0, failures: 0, lastFreedBytes: 0, lastDurationMs: 0, lastError: '' },
+  scrub: {
+    state: 'idle',
+    scrubs: 0,
+    failures: 0,
+    lastEndedAt: 0,
+    lastDurationMs: 0,
+    lastSegments: 0,
+    lastBytes: 0,
+    lastDamaged: 0,
+    lastDamagedKeys: 0,
+  },
   saves: { done: 0, underWay: 0, lastFailed: false, lastMs: -1 },
   pubsub: { channels: 0, patterns: 0, shardChannels: 0 },
   tracking: { clients: 0, keys: 0, items: 0, prefixes: 0 },

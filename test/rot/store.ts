@@ -26,6 +26,7 @@ const settings: EngineSettings = {
   mergeThresholdFragmentation: 40,
   mergeThresholdDeadBytes: 2 ** 27,
   mergeThresholdSmallFile: 0,
+  scrubRateBytesPerSecond: 0,
 }
 
 export interface RotOptions extends Partial<EngineSettings> {

@@ -375,5 +375,6 @@ export function settingsOf(random: Random): EngineSettings {
     mergeThresholdFragmentation: random.pick([1, 20, 40]),
     mergeThresholdDeadBytes: random.pick([1, 100, 1000]),
     mergeThresholdSmallFile: random.pick([0, 300, 3000]),
+    scrubRateBytesPerSecond: 0,
   }
 }

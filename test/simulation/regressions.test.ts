@@ -21,6 +21,7 @@ const SETTINGS: EngineSettings = {
   mergeThresholdFragmentation: 40,
   mergeThresholdDeadBytes: 100_000,
   mergeThresholdSmallFile: 0,
+  scrubRateBytesPerSecond: 0,
 }
 
 function start(disk: (scheduler: Scheduler) => SimulatedDisk, seed: number, settings = SETTINGS): World {

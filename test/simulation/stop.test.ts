@@ -24,6 +24,7 @@ const SETTINGS: EngineSettings = {
   mergeThresholdFragmentation: 40,
   mergeThresholdDeadBytes: 100_000,
   mergeThresholdSmallFile: 0,
+  scrubRateBytesPerSecond: 0,
 }
 const DATABASES = 2
 const STRIDE = process.env['CASKY_TEST_FULL'] === '1' ? 1 : 7

@@ -165,6 +165,24 @@ export const storageEffects: Effects = {
     expect(await fast.info('casky_merge_state')).toBe('running')
   },
 
+  async 'scrub-rate'(world) {
+    const slow = await world.connect(await world.start(['--scrub-rate', '1']))
+    await slow.fill('a', 50)
+    await slow.call('SAVE')
+    expect(await slow.call('SCRUB')).toBe('Background scrub started')
+    await slow.fill('a', 50)
+    expect(await slow.info('casky_scrub_state')).toBe('running') // it would take an hour
+
+    const fast = await world.connect(await world.start([]))
+    await fast.fill('a', 50)
+    await fast.call('SAVE')
+    expect(await fast.call('SCRUB', 'WAIT')).toBe(0)
+    await fast.set('scrub-rate', '1')
+    expect(await fast.call('SCRUB')).toBe('Background scrub started')
+    await fast.fill('a', 50)
+    expect(await fast.info('casky_scrub_state')).toBe('running')
+  },
+
   // A segment is worth it by a threshold, and picked when one has passed a trigger.
   'merge-trigger-fragmentation': (world) =>
     verdictsTurn(
