@@ -21,7 +21,7 @@ const DIFFERENCES: Readonly<Record<string, string>> = {
   MOVE: 'writes the value again, so it needs room: denyoom',
 }
 /** Not in the Redis that is asked: Casky's own, or newer than 7.0. */
-const UNKNOWN = /^(MERGE(\|.*)?|WAITAOF|CLIENT\|(SETINFO|NO-TOUCH))$/
+const UNKNOWN = /^((MERGE|SCRUB)(\|.*)?|WAITAOF|CLIENT\|(SETINFO|NO-TOUCH))$/
 
 const rows = [...commandTable.byName.values()]
   .flatMap((it) => [it, ...(it.subcommands?.values() ?? [])])

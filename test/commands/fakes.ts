@@ -18,10 +18,11 @@ import { introspectionCommands } from '../../src/commands/introspection.ts'
 import { keyCommands } from '../../src/commands/keys.ts'
 import { lcsCommands } from '../../src/commands/lcs.ts'
 import { mergeCommands } from '../../src/commands/merge.ts'
+import { scrubCommands } from '../../src/commands/scrub.ts'
 import { serverAdminCommands } from '../../src/commands/server-admin.ts'
 import type { ReplySlot, ServerPort, Session } from '../../src/commands/session.ts'
 import { stringCommands } from '../../src/commands/strings.ts'
-import { type Engine, type MergeControl, NONE } from '../../src/engine/engine.ts'
+import { type Engine, type MergeControl, NONE, type ScrubControl } from '../../src/engine/engine.ts'
 import { argsOf } from '../../src/resp/args.ts'
 import { ReplyWriter } from '../../src/resp/reply.ts'
 
@@ -36,6 +37,7 @@ export const ownCommands = new CommandTable([
   expiryCommands,
   serverAdminCommands,
   mergeCommands,
+  scrubCommands,
   introspectionCommands,
 ])
 
@@ -56,12 +58,14 @@ export class FakeEngine {
   readonly writes: { op: string; key: string; batched: boolean }[] = []
   sealError: Error | null = null
   merge: MergeControl
+  scrub: ScrubControl
   private items: (Item | null)[] = []
   private logical = Array.from({ length: 16 }, (_, i) => i)
   private readonly waiting: (() => void)[] = []
 
-  constructor(merge: Partial<MergeControl> = {}) {
+  constructor(merge: Partial<MergeControl> = {}, scrub: Partial<ScrubControl> = {}) {
     this.merge = merge as MergeControl
+    this.scrub = scrub as ScrubControl
   }
 
   /** Database 0 gets so many keys, `key:0` and on, without a look-up for each. */

@@ -1,7 +1,7 @@
 // Commands about the server, MERGE and COMMAND: what they ask of their ports and how they word the answer.
 
 import { describe, expect, it } from 'vitest'
-import type { MergeControl, MergeStatus } from '../../src/engine/engine.ts'
+import type { MergeControl, MergeStatus, ScrubControl } from '../../src/engine/engine.ts'
 import { FakeClient, FakeEngine, ownCommands } from './fakes.ts'
 
 const OK = '+OK\r\n'
@@ -182,6 +182,57 @@ describe('MERGE', () => {
     )
     expect(it.run('MERGE', 'PAUSE') + it.run('MERGE', 'RESUME')).toBe(OK + OK)
     expect(calls).toEqual(['pause', 'resume'])
+  })
+})
+
+describe('SCRUB', () => {
+  const client = (scrub: Partial<ScrubControl>): FakeClient => new FakeClient(new FakeEngine({}, scrub))
+
+  it('starts one in the background, one at a time, and cancels the one that runs', () => {
+    expect(client({ start: () => true }).run('scrub')).toBe('+Background scrub started\r\n')
+    expect(client({ start: () => false }).run('SCRUB')).toBe('-ERR Background scrub already in progress\r\n')
+    expect(client({ cancel: () => true }).run('SCRUB', 'CANCEL')).toBe(OK)
+    expect(client({ cancel: () => false }).run('SCRUB', 'CANCEL')).toBe('-ERR no scrub is running\r\n')
+  })
+
+  it('WAIT answers with the damaged places, or what went wrong', () => {
+    let finish: ((error: Error | null, damaged: number) => void) | null = null
+    const it = client({
+      wait: (done) => {
+        finish = done
+      },
+    })
+    expect(it.run('SCRUB', 'WAIT')).toBe('')
+    expect(it.held).toBe(1)
+    finish!(null, 3)
+    expect(it.text()).toBe(':3\r\n')
+    it.run('SCRUB', 'wait')
+    finish!(new Error('cancelled'), 0)
+    expect(it.text()).toBe('-ERR scrub failed: cancelled\r\n')
+    expect(it.held).toBe(0)
+  })
+
+  it('tells what it is doing, stands still, goes on', () => {
+    const calls: string[] = []
+    const last = {
+      lastEndedAt: 2500,
+      lastDurationMs: 1,
+      lastSegments: 2,
+      lastBytes: 3,
+      lastDamaged: 4,
+      lastDamagedKeys: 5,
+    }
+    const now = { state: 'running', segments: 6, segmentsRead: 7, bytesTotal: 8, bytesRead: 9 } as const
+    const counts = { damaged: 10, damagedKeys: 11, scrubs: 12, failures: 13, lastError: 'EIO' }
+    const it = client({
+      status: () => ({ ...now, ...counts, ...last }),
+      pause: () => calls.push('pause'),
+      resume: () => calls.push('resume'),
+    })
+    expect(it.run('SCRUB', 'STATUS')).toMatch(/^\*32\r\n\$5\r\nstate\r\n\$7\r\nrunning\r\n\$8\r\nsegments\r\n:6\r\n/)
+    expect(it.run('SCRUB', 'PAUSE') + it.run('SCRUB', 'RESUME')).toBe(OK + OK)
+    expect(calls).toEqual(['pause', 'resume'])
+    expect(it.run('SCRUB', 'no')).toMatch(/^-ERR unknown subcommand/)
   })
 })
 

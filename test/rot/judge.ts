@@ -41,6 +41,9 @@ export interface Tally {
 
 export const emptyTally = (): Tally => ({ cases: 0, starts: 0, refused: 0, errors: 0, readable: 0, torn: 0 })
 
+/** In one case of so many every value is really read; in the others those that are where they were count as read (isAtHome). */
+const READ_ALL = 16
+
 interface Expected extends Live {
   readonly name: string
   readonly slice: Slice
@@ -154,7 +157,7 @@ export class Judge {
     const before = engine.stats().corruptReads
     let errors = 0
     for (const each of expected) {
-      if (this.isAtHome(store, each, damage)) {
+      if (tally.cases % READ_ALL !== 1 && this.isAtHome(store, each, damage)) {
         tally.readable++
         continue
       }

@@ -36,6 +36,7 @@ const SETTINGS: EngineSettings = {
   mergeThresholdFragmentation: 1,
   mergeThresholdDeadBytes: 1,
   mergeThresholdSmallFile: 3000,
+  scrubRateBytesPerSecond: 0,
 }
 
 export const OPERATIONS = [
