@@ -18,7 +18,7 @@ import type { Disk } from './memory-storage.ts'
 import { RotStore } from './store.ts'
 
 const FULL = process.env['CASKY_TEST_FULL'] === '1'
-const SEED = 1
+const SEED = 2
 const scratch = mkdtempSync(join(tmpdir(), 'casky-rot-'))
 const QUIET = ['--merge-enabled', 'no', '--scrub-rate', '0', '--disk-reserve', '0']
 
