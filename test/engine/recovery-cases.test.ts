@@ -7,7 +7,7 @@ import { crc32 } from '../../src/base/crc32.ts'
 import { anchorSeed, sealAnchor } from '../../src/engine/anchor.ts'
 import { dataName, hintName, MANIFEST, QUARANTINE } from '../../src/engine/filename.ts'
 import { makeHint, readHint } from '../../src/engine/hint.ts'
-import { decodeManifest, encodeManifest } from '../../src/engine/manifest.ts'
+import { decodeManifest, encodeManifest, isWholeManifest } from '../../src/engine/manifest.ts'
 import { nodeStorage } from '../../src/engine/node-storage.ts'
 import { FLAG_BATCH, KIND_ANCHOR, KIND_BATCH_END, KIND_TOMBSTONE, KIND_TOUCH } from '../../src/engine/record.ts'
 import { SEGMENT_HEADER_BYTES } from '../../src/engine/segment-header.ts'
@@ -466,6 +466,31 @@ describe('a manifest', () => {
       body.writeUInt32LE(crc32(body, from, from + half - 4), from + half - 4)
     }
     expect(decodeManifest(body)).toBe(null)
+  })
+
+  test('whose bodies are of two times is the newer of them, and not whole', async () => {
+    const store = await TestStore.open(freshDirectory())
+    await store.close()
+    const manifest = manifestOf(store.directory)
+    const body = (epoch: number): Buffer => {
+      const both = encodeManifest({ ...manifest, epoch })
+      return both.subarray(both.length / 2)
+    }
+    const later = Buffer.from(body(9))
+    later.writeUInt16LE(2, 8)
+    later.writeUInt32LE(crc32(later, 0, later.length - 4), later.length - 4)
+    const bad = Buffer.from(body(9))
+    bad[40]! ^= 1
+    const epochOf = (...bodies: Buffer[]): unknown => {
+      const decoded = decodeManifest(Buffer.concat(bodies))
+      return decoded === null || decoded === 'newer' ? decoded : decoded.epoch
+    }
+    expect([epochOf(body(7), body(8)), epochOf(body(8), body(7)), epochOf(body(8), body(8))]).toEqual([8, 8, 8])
+    expect([epochOf(body(7), bad), epochOf(bad, body(7)), epochOf(bad, bad)]).toEqual([7, 7, null])
+    expect([epochOf(body(7), later), epochOf(later, body(7)), epochOf(bad, later)]).toEqual([7, 'newer', 'newer'])
+    const whole = (...bodies: Buffer[]): boolean => isWholeManifest(Buffer.concat(bodies))
+    expect([whole(body(7), body(7)), whole(body(7), body(8)), whole(bad, bad)]).toEqual([true, false, false])
+    expect(epochOf(body(7), Buffer.of(0))).toBe(7)
   })
 
   test('whose old draft cannot be removed is not committed', async () => {
