@@ -8,6 +8,7 @@ import { Slice } from '../base/slice.ts'
 import { NONE, UNLUCKY } from '../engine/engine.ts'
 import { WIDE_HEAD_BYTES } from '../engine/record.ts'
 import type { Args } from '../resp/args.ts'
+import { lookAhead } from './ahead.ts'
 import { ALL_KEYS, type Command, FAST, FIRST_KEY, GROWS, READ, TWO_KEYS, WRITE } from './command.ts'
 import { DATABASE_RANGE, NO_SUCH_KEY, NOT_AN_INTEGER, OUT_OF_INT32, SAME_OBJECT, SYNTAX_ERROR } from './errors.ts'
 import { findToRead, notify } from './events.ts'
@@ -253,6 +254,7 @@ function del(session: Session, args: Args): void {
   if (several) engine.begin()
   try {
     for (let i = 1; i < args.count; i++) {
+      lookAhead(session, args, i, 1)
       const entry = engine.find(database, args.at(i))
       if (entry === NONE) continue
       engine.remove(entry)
@@ -268,6 +270,7 @@ function del(session: Session, args: Args): void {
 function exists(session: Session, args: Args): void {
   let count = 0
   for (let i = 1; i < args.count; i++) {
+    lookAhead(session, args, i, 1)
     if (findToRead(session, args.at(i)) !== NONE) count++
   }
   session.reply.integer(count)

@@ -13,6 +13,7 @@ import { NONE } from '../engine/engine.ts'
 import { TYPE_STRING, WIDE_HEAD_BYTES } from '../engine/record.ts'
 import type { Args } from '../resp/args.ts'
 import { countAsAccess } from './access.ts'
+import { lookAhead } from './ahead.ts'
 import { ALL_KEYS, type Command, FAST, FIRST_KEY, GROWS, PAIRED_KEYS, READ, WRITE } from './command.ts'
 import { deadline } from './deadlines.ts'
 import { invalidExpireTime, NOT_AN_INTEGER, STRING_TOO_LONG, SYNTAX_ERROR, wrongArity } from './errors.ts'
@@ -448,6 +449,7 @@ function mget(session: Session, args: Args): void {
   const { engine, reply } = session
   reply.array(args.count - 1)
   for (let i = 1; i < args.count; i++) {
+    lookAhead(session, args, i, 1)
     const entry = findToRead(session, args.at(i))
     if (entry === NONE || engine.typeOf(entry) !== TYPE_STRING) reply.null()
     else replyWithValue(session, entry)
@@ -488,6 +490,7 @@ function putPairs(session: Session, args: Args): void {
   engine.begin()
   try {
     for (let i = 1; i < args.count; i += 2) {
+      lookAhead(session, args, i, 2)
       engine.put(database, args.at(i), args.at(i + 1), 0)
       notify(session, EVENT_STRING, 'set', args.at(i))
     }
