@@ -15,7 +15,8 @@ import { caskyMain, type Kind, program } from '../harness/server.ts'
 const READY_LIMIT_MS = 60_000
 /** A stop has ten seconds by itself (shutdown-timeout). On a machine with twenty times more to do than it can, a good one has needed them. */
 const STOP_SECONDS = 60
-const REPLY_LIMIT_MS = 60_000
+/** A reply that has not come by then never will. */
+const REPLY_LIMIT_MS = 180_000
 
 export interface Victim {
   readonly child: Child

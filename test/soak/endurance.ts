@@ -94,8 +94,9 @@ export async function endure(options: EnduranceOptions): Promise<EnduranceResult
   const tally = new Tally()
   const samples: Sample[] = []
   let merges = 0
+  let victim: Victim | undefined
   try {
-    const victim = await startServer(place, options.leak)
+    victim = await startServer(place, options.leak)
     const started = performance.now()
     const sinceStart = (): number => (performance.now() - started) / 60_000
     let told = 0
@@ -109,8 +110,9 @@ export async function endure(options: EnduranceOptions): Promise<EnduranceResult
     }
     merges = await close(victim, tally)
   } catch (error) {
-    tally.problems.push((error as Error).message)
+    tally.problems.push((error as Error).stack ?? String(error), victim?.child.output().slice(-3000) ?? '')
   } finally {
+    await victim?.crash()
     if (isMounted) await run('umount', [disk])
     rmSync(home, { recursive: true, force: true })
   }
@@ -165,7 +167,7 @@ function startServer(place: Place, leak: boolean): Promise<Victim> {
 async function round(victim: Victim, place: Place, random: Random, tally: Tally): Promise<void> {
   const until = performance.now() + ROUND_MS
   const stage: Stage = {
-    open: () => RawConnection.open({ port: place.port, replyLimitMs: 60_000 }),
+    open: () => RawConnection.open({ port: place.port, replyLimitMs: 180_000 }),
     random,
     dir: place.dir,
     freeBytes: () => {
@@ -193,12 +195,18 @@ async function round(victim: Victim, place: Place, random: Random, tally: Tally)
 /** One client with pipelines of ordinary commands over a bounded set of keys. */
 async function load(victim: Victim, random: Random, until: number, tally: Tally): Promise<void> {
   const connection = await victim.connect()
+  let asked: Argument[] = []
   try {
     while (performance.now() < until) {
       const commands = Array.from({ length: random.between(1, 60) }, () => command(random))
       connection.send(Buffer.concat(commands.map((words) => encodeRequest(words))))
-      for (const words of commands) note(words, (await connection.reply()).value, tally)
+      for (const words of commands) {
+        asked = words
+        note(words, (await connection.reply()).value, tally)
+      }
     }
+  } catch (error) {
+    tally.problems.push(`${asked[0]} ${asked[1]}: ${(error as Error).message}`)
   } finally {
     connection.close()
   }
