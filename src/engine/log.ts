@@ -440,15 +440,25 @@ export class Log {
     this.claim.provenSegment = segment.number
     this.claim.provenOffset = offset
     if (coveredBytes > 0) this.anchorDue = true
-    const done = this.rotated.findIndex((each) => each.syncedBytes < each.sizeBytes)
-    this.rotated.splice(0, done < 0 ? this.rotated.length : done)
     if (this.mode === 'always' && mark > this.released) this.release(mark, segment, offset, false)
+    const open = this.rotated.findIndex((each) => !this.isSettled(each))
+    this.rotated.splice(0, open < 0 ? this.rotated.length : open)
     while (this.waiters.length > 0 && (this.waiters[0] as Waiter).sequence <= mark) {
       ;(this.waiters.shift() as Waiter).done(null)
     }
     this.events.onSynced()
     const more = this.syncWanted || this.waiters.length > 0 || this.mode === 'always'
     if (more && this.written > this.synced && !this.failed) this.sync()
+  }
+
+  /**
+   * True when all of a segment behind the active one is synced and released, so that it may be sealed. Synced alone is not enough: a sync
+   * may fall between two writes of one tick, and when the second fails, what the first has written is undone as well.
+   */
+  isSettled(segment: Segment): boolean {
+    if (segment.syncedBytes < segment.sizeBytes) return false
+    const last = this.releasedSegment // numbers grow along the log
+    return segment.number < last.number || (segment === last && segment.sizeBytes === this.releasedOffset)
   }
 
   /** Calls back when everything up to `sequence` is durable, or with the failure that came first. Makes it so. */

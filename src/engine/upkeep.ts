@@ -183,7 +183,7 @@ export class Upkeep {
     }
   }
 
-  // Segments behind the active one, once they are synced, are sealed: the commit that follows says so.
+  // Segments behind the active one, once they are synced and released, are sealed: the commit that follows says so.
   private *sealRotated(): Task<void> {
     const { log } = this.store
     const old = log.openSegments().filter((segment) => segment !== log.active)
@@ -191,7 +191,7 @@ export class Upkeep {
     const unused = new Set([log.active, log.next, this.prepared])
     for (const segment of this.store.segments.all()) {
       if (segment.sealed || !segment.listed || unused.has(segment)) continue
-      if (segment.syncedBytes === segment.sizeBytes) this.markSealed(segment)
+      if (log.isSettled(segment)) this.markSealed(segment)
     }
   }
 

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { sliceOf } from '../../src/base/slice.ts'
-import { type EngineSettings, NONE } from '../../src/engine/engine.ts'
+import { type EngineSettings, GATE_FAILED, NONE } from '../../src/engine/engine.ts'
 import { SimulatedDisk } from './disk.ts'
 import { Scheduler } from './scheduler.ts'
 import { World } from './world.ts'
@@ -185,4 +185,34 @@ test('a stop of a store that cannot write waits for values that are being read',
     expect(read).toBe(3)
     world.until(() => disk.openFiles === 0, 'files open after close')
   }
+})
+
+test('what a failed write has undone stays undone, though a sync has come between its two segments', () => {
+  const small = { ...SETTINGS, appendfsync: 'everysec' as const, segmentSizeBytes: 400 }
+  let undone = 0
+  for (let seed = 1; seed <= 12; seed++) {
+    const world = start(fresh, seed, small)
+    const { engine, disk, scheduler } = world
+    put(world, 'there', 10)
+    written(world)
+    // One tick that reaches into the next segment, whose write fails; when the first part is written, somebody wants a sync.
+    put(world, 'undone', 40)
+    put(world, 'undone as well', 300)
+    disk.failAt(1, 'ENOSPC', { only: (call, name) => call === 'write' && name === '0000000002.data' })
+    let isWritten = false
+    disk.onCall = (call) => {
+      isWritten ||= call.startsWith('write 0000000001.data')
+    }
+    engine!.flush()
+    world.until(() => isWritten, 'never written')
+    scheduler.slowKind = 'write'
+    engine!.whenSynced(() => {})
+    world.until(() => disk.faults.fired > 0 && (engine!.gate & GATE_FAILED) === 0, 'never repaired')
+    if (keys(world).length === 1) undone++
+    engine!.remove(engine!.find(0, sliceOf('there')))
+    written(world)
+    const next = start((scheduler) => disk.processCrash(seed, scheduler), seed, small)
+    expect(keys(next)).toEqual(keys(world))
+  }
+  expect(undone).toBeGreaterThan(0)
 })
