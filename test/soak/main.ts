@@ -10,6 +10,7 @@
 //   npm run soak -- decoder 10000000 [seed]               hostile bytes for the decoder (test/resp)
 //   npm run soak -- linearizable 500 [--seed S]           32 clients on the same keys, killed so often (test/crash)
 //   npm run soak -- mutants [NAME ...] [--count N --seed S] each patch of test/mutants must turn the tests red
+//   npm run soak -- rot [--seed S] [--share N]            every bit, block, length and file of a data set goes bad (test/rot)
 //   npm run soak -- lock 1000 [--seed S]                  races for the lock of one directory (test/lock)
 //   npm run soak -- endurance --minutes 120 [--seed S]    hours under load and trouble: what is held stays flat
 
@@ -23,12 +24,14 @@ import { soakLock } from './lock.ts'
 import { soakMutants } from './mutants.ts'
 import { soakPowerCuts } from './power-cuts.ts'
 import { soakRealFaults } from './real-faults.ts'
+import { soakRot } from './rot.ts'
 import { soakSequences } from './sequences.ts'
 
 async function main([what = '', count = '', ...rest]: string[]): Promise<number> {
   if (what === 'kill') return soakKill([count, ...rest])
   if (what === 'endurance') return soakEndurance([count, ...rest])
   if (what === 'lock') return soakLock([count, ...rest])
+  if (what === 'rot') return soakRot(count === '' ? [] : [count, ...rest])
   if (what === 'mutants') return soakMutants(count === '' ? [] : [count, ...rest])
   if (what === 'linearizable') return soakLinearizable([count, ...rest])
   if (what === 'power-cuts') return soakPowerCuts([count, ...rest])
@@ -59,7 +62,7 @@ const seedOf = (text: string | undefined): number =>
 
 function usage(): number {
   console.error(
-    'usage: npm run soak -- power-cuts COUNT [--seed S] [--workers W] | sequences ... | double-faults ... | lies ... | kill COUNT [--seed S] [--parallel P] | endurance --minutes M [--seed S] | lock RACES [--seed S] | mutants [NAME ...] [--count N --seed S] | linearizable KILLS [--seed S] | real-faults [--sample N] [--seed S] | fuzz COUNT [SEED] | decoder COUNT [SEED]',
+    'usage: npm run soak -- power-cuts COUNT [--seed S] [--workers W] | sequences ... | double-faults ... | lies ... | kill COUNT [--seed S] [--parallel P] | endurance --minutes M [--seed S] | lock RACES [--seed S] | rot [--seed S] [--share N] | mutants [NAME ...] [--count N --seed S] | linearizable KILLS [--seed S] | real-faults [--sample N] [--seed S] | fuzz COUNT [SEED] | decoder COUNT [SEED]',
   )
   return 2
 }
