@@ -17,11 +17,12 @@ const first = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
 const verdict = new Verdict('durability 6: a failed fsync')
 if (skipWithoutLoopDevices()) process.exit(1)
 for (const story of FSYNC_STORIES) {
-  const name = `${story.appendfsync}, page cache ${story.cache}`
+  const name = `${story.appendfsync}, page cache ${story.cache}${story.restless ? ', merges on' : ''}`
   const problems: string[] = []
   let acknowledged = 0
   let refused = 0
   let told = ''
+  let evicted = 0
   for (let seed = first; seed < first + size; seed++) {
     await verdict.part(`${name}, seed ${seed}`, async () => {
       const outcome = await failedFsync(story, seed)
@@ -29,9 +30,13 @@ for (const story of FSYNC_STORIES) {
       acknowledged += outcome.acknowledged
       refused += outcome.refused
       told = outcome.told
+      if (outcome.evicted) evicted++
     })
   }
-  verdict.figure(`${name}: runs, acknowledged, refused`, `${size}, ${acknowledged}, ${refused}`)
+  verdict.figure(
+    `${name}: runs, acknowledged, refused`,
+    `${size}, ${acknowledged}, ${refused}; ${evicted} with pages evicted`,
+  )
   verdict.figure('  told', told.slice(0, 100))
   verdict.demand(problems.length === 0, `${name}: nothing acknowledged is lost`, problems.join('\n'))
   verdict.demand(refused > 0, `${name}: the disk failed`)

@@ -7,24 +7,33 @@
 //   cache kept        a start on the healed disk serves all that was acknowledged; and what it serves is on the disk: after
 //                     a kill and without the cache it is there still
 //   cache dropped     `always`: all that was acknowledged; `everysec`: all that the last sync covered, and a prefix of the rest
+//   cache evicted     the same, and the server is still running: what it can't read any more is an error, and nothing else is
+//
+// The kernel may evict pages at any time, so that a cache that was to be kept was not: then the third story has been told.
 
 import { randomFrom } from '../harness/random.ts'
 import { ReplyError, show } from '../harness/resp.ts'
 import { type Server, startServer } from '../harness/server.ts'
 import { type Called, Shim } from './control.ts'
 import { FailingDisk } from './failing-disk.ts'
-import { find, Teller, type Weather } from './story.ts'
+import { find, Teller, tiny, type Weather } from './story.ts'
 
 export interface FsyncStory {
   readonly appendfsync: 'always' | 'everysec'
-  readonly cache: 'kept' | 'dropped'
+  readonly cache: 'kept' | 'dropped' | 'evicted'
+  /** Small segments and merges all the time: what fails first may be a manifest, a new segment, a merge's output, a hint. */
+  readonly restless: boolean
 }
 
 export const FSYNC_STORIES: readonly FsyncStory[] = [
-  { appendfsync: 'always', cache: 'kept' },
-  { appendfsync: 'always', cache: 'dropped' },
-  { appendfsync: 'everysec', cache: 'kept' },
-  { appendfsync: 'everysec', cache: 'dropped' },
+  { appendfsync: 'always', cache: 'kept', restless: false },
+  { appendfsync: 'always', cache: 'dropped', restless: true },
+  { appendfsync: 'always', cache: 'dropped', restless: false },
+  { appendfsync: 'everysec', cache: 'kept', restless: true },
+  { appendfsync: 'everysec', cache: 'kept', restless: false },
+  { appendfsync: 'everysec', cache: 'dropped', restless: true },
+  { appendfsync: 'everysec', cache: 'evicted', restless: false },
+  { appendfsync: 'always', cache: 'evicted', restless: false },
 ]
 
 export interface FsyncOutcome {
@@ -35,19 +44,30 @@ export interface FsyncOutcome {
   refused: number
   /** What the first of them was told. */
   told: string
+  /** The page cache let go of what it alone had. */
+  evicted: boolean
 }
 
 const ROUNDS_LIMIT = 2000
 
 /** Tells one of the stories. Throws only what the test's own machinery does. */
 export async function failedFsync(story: FsyncStory, seed: number): Promise<FsyncOutcome> {
-  const outcome: FsyncOutcome = { problems: [], acknowledged: 0, refused: 0, told: '' }
+  const outcome: FsyncOutcome = { problems: [], acknowledged: 0, refused: 0, told: '', evicted: false }
   const disk = new FailingDisk()
   const shim = new Shim(disk.directory)
   let running: Server | null = null
   try {
-    const args = [...['--disk-reserve', '0', '--segment-size', '256kb', '--value-cache-size', '64kb']]
-    args.push('--merge-enabled', 'no', '--appendfsync', story.appendfsync)
+    const calm = [
+      '--disk-reserve',
+      '0',
+      '--segment-size',
+      '256kb',
+      '--value-cache-size',
+      '64kb',
+      '--merge-enabled',
+      'no',
+    ]
+    const args = [...(story.restless ? tiny : calm), '--appendfsync', story.appendfsync]
     const start = (env = {}): Promise<Server> => startServer('casky', { dir: disk.directory, args, env })
     const random = randomFrom(seed)
     const tellers = [0, 1].map((i) => new Teller(i, randomFrom(random.below(2 ** 32))))
@@ -55,7 +75,10 @@ export async function failedFsync(story: FsyncStory, seed: number): Promise<Fsyn
 
     running = await start(shim.env)
     await writeUntilRefused(running, disk, tellers, outcome)
-    await stillReads(running, tellers, problems)
+    if (story.cache === 'evicted') disk.evict()
+    outcome.evicted = await stillReads(running, tellers, problems)
+    if (outcome.evicted && story.appendfsync === 'always') problems.push('what was synced cannot be read')
+    const seen = disk.contents()
     // The way it ends makes no difference to what is on the disk: by a signal it says that it could not close, or it is killed.
     const stops = random.chance(0.5)
     const exit = await (stops ? running.halt() : running.crash())
@@ -67,11 +90,12 @@ export async function failedFsync(story: FsyncStory, seed: number): Promise<Fsyn
     if (story.cache === 'dropped') {
       disk.dropCacheAndHeal()
     } else {
-      await refusesToStart(start, problems)
+      if (story.cache === 'kept') await refusesToStart(start, problems)
       disk.heal()
+      for (const [path, now] of disk.contents()) if ((seen.get(path) ?? now) !== now) outcome.evicted = true
     }
     running = await start()
-    const lossy = story.cache === 'dropped' && story.appendfsync === 'everysec'
+    const lossy = story.appendfsync === 'everysec' && (story.cache !== 'kept' || outcome.evicted)
     await settle(running, tellers, lossy, 'after the disk was healed', problems)
     await running.crash()
 
@@ -128,18 +152,24 @@ async function writeUntilRefused(
   if (!/fsync/.test(outcome.told)) outcome.problems.push(`no fsync failed: ${outcome.told}`)
 }
 
-/** The running server shows what it has acknowledged, and nothing it has refused. */
-async function stillReads(server: Server, tellers: readonly Teller[], problems: string[]): Promise<void> {
+/** The running server shows what it has acknowledged, and nothing it has refused. True: some of it cannot be read any more. */
+async function stillReads(server: Server, tellers: readonly Teller[], problems: string[]): Promise<boolean> {
   const connection = await server.connect()
+  let unreadable = false
   for (const teller of tellers) {
     const found = await find(connection, teller.databases, problems, true)
     problems.push(...teller.history.compareLive(found).map((wrong) => `while writes were refused: ${wrong}`))
+    for (const [key, error] of found.errors) {
+      unreadable = true
+      if (!error.endsWith('is damaged')) problems.push(`while writes were refused: GET ${key}: ${error}`)
+    }
   }
   const refused = await connection.call('SET', 'while', 'refused')
   if (!(refused instanceof ReplyError && refused.message.startsWith('MISCONF'))) {
     problems.push(`SET was answered ${show(refused)} after a failed fsync`)
   }
   connection.close()
+  return unreadable
 }
 
 /** A data file that could not be synced is never synced again. */

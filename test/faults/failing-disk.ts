@@ -8,6 +8,7 @@
 // This is how thin-provisioned volumes fail. `dropCache` unmounts: what the disk does not have is gone then.
 
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import {
   closeSync,
   existsSync,
@@ -15,6 +16,7 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   truncateSync,
@@ -125,11 +127,23 @@ export class FailingDisk {
     unmount(this.mountPoint)
     this.heal()
     this.mount()
-    // Where somebody else's namespace still holds the file system, unmounting has dropped nothing; asking for it does.
-    for (const name of readdirSync(this.directory)) {
-      const path = join(this.directory, name)
-      if (statSync(path).isFile()) run('dd', `if=${path}`, 'iflag=nocache', 'count=0', 'status=none')
-    }
+    this.evict() // where somebody else's namespace still holds the file system, unmounting has dropped nothing
+  }
+
+  /** The page cache forgets all that it takes for clean, as it may at any time: for what could not be written that is the end. */
+  evict(): void {
+    for (const path of this.files()) run('dd', `if=${path}`, 'iflag=nocache', 'count=0', 'status=none')
+  }
+
+  /** What the files hold now, as readers see it. */
+  contents(): Map<string, string> {
+    const digest = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex')
+    return new Map(this.files().map((path) => [path, digest(path)]))
+  }
+
+  private files(): string[] {
+    const paths = readdirSync(this.directory).map((name) => join(this.directory, name))
+    return paths.filter((path) => statSync(path).isFile())
   }
 
   /** Leaves nothing behind. */

@@ -113,7 +113,9 @@ describe.skipIf(skipWithout('cc'))('one file call of a real server goes wrong, i
 })
 
 describe.skipIf(!FULL || skipWithout('cc') || skipWithoutLoopDevices())('an fsync that fails on a real disk', () => {
-  it.each(FSYNC_STORIES)('loses nothing acknowledged: $appendfsync, page cache $cache', async (story) => {
+  it.each(
+    FSYNC_STORIES,
+  )('loses nothing acknowledged: $appendfsync, page cache $cache, merges $restless', async (story) => {
     const seed = anySeed()
     const outcome = await failedFsync(story, seed)
     expect(outcome.problems.join('\n'), `seed ${seed}`).toBe('')

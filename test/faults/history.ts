@@ -100,9 +100,9 @@ export class History {
     return wrong
   }
 
-  /** Holds what the running server shows against what it has acknowledged: nothing refused, nothing in doubt. */
+  /** Holds what the running server shows, errors aside, against what it has acknowledged: nothing refused, nothing in doubt. */
   compareLive(found: Found): string[] {
-    return [...[...found.errors].map(([key, error]) => `GET ${key}: ${error}`), ...mismatches(this.acknowledged, found)]
+    return mismatches(new Map([...this.acknowledged].filter(([key]) => !found.errors.has(key))), found)
   }
 
   /**
