@@ -52,6 +52,8 @@ const CLOSING = 16
 const TURN_COST = 512
 /** Replies beyond this stay unsaid until the client has read some. */
 const PAUSE_BYTES = 1024 * 1024
+/** The same for who has not given the password: they have little to be told. */
+const UNAUTHENTICATED_PAUSE_BYTES = 16 * 1024
 /**
  * Clients without a limit are stopped by what they do not read, at PAUSE_BYTES; but what others do goes on, and a client may have asked to
  * be told of it (BCAST). From here on it is closed. (Redis: never.) Subscribers have a limit, unless somebody has taken it away.
@@ -102,6 +104,7 @@ export class Connection implements Session, Ticking, Gathering {
   private readonly decoder: RequestDecoder
   private readonly socket: Socket
   private isAuthenticated: boolean
+  private pauseBytes: number
   private currentTransaction: Transaction | null
   private blocked: number
   private isReadingStopped: boolean
@@ -160,6 +163,7 @@ export class Connection implements Session, Ticking, Gathering {
     this.decoder = new RequestDecoder(server.decoderLimits, authenticated)
     this.socket = adopted.socket
     this.isAuthenticated = authenticated
+    this.pauseBytes = PAUSE_BYTES
     this.currentTransaction = null
     this.blocked = 0
     this.isReadingStopped = false
@@ -252,7 +256,7 @@ export class Connection implements Session, Ticking, Gathering {
       dispatch.execute(this, decoder.args)
       if (this.closeAfterReply) this.closeWhenSaid()
       budget -= decoder.args.count + ((this.reply.length - before) >> 10)
-      if (output.pendingBytes > PAUSE_BYTES || output.openHoles > MAX_HOLES) this.blocked |= FULL
+      if (output.pendingBytes > this.pauseBytes || output.openHoles > MAX_HOLES) this.blocked |= FULL
     }
     dispatch.endBatch()
     this.isRunning = false
@@ -317,8 +321,8 @@ export class Connection implements Session, Ticking, Gathering {
     else if (this.overSoftLimitSince === 0) this.overSoftLimitSince = this.engine.now
     if ((this.blocked & FULL) !== 0) {
       // With a limit, a client that does not read fills up to it and is dropped; without one it has to wait here.
-      const mayFill = hardBytes > 0 || softBytes > 0
-      if ((pending > PAUSE_BYTES && !mayFill) || output.openHoles > MAX_HOLES) return
+      const mayFill = (hardBytes > 0 || softBytes > 0) && this.isAuthenticated
+      if ((pending > this.pauseBytes && !mayFill) || output.openHoles > MAX_HOLES) return
       this.blocked &= ~FULL
       this.server.tick.again(this)
     }
@@ -487,6 +491,7 @@ export class Connection implements Session, Ticking, Gathering {
 
   set authenticated(value: boolean) {
     this.isAuthenticated = value
+    this.pauseBytes = value ? PAUSE_BYTES : UNAUTHENTICATED_PAUSE_BYTES
     this.decoder.authenticated = value
     this.gate(GATE_UNAUTHENTICATED, !value)
   }

@@ -4,13 +4,19 @@ import { isWord } from '../commands/words.ts'
 import { directives } from '../config/directives.ts'
 import type { Args } from '../resp/args.ts'
 
+const SECRET: ReadonlySet<string> = new Set(
+  Object.entries(directives)
+    .filter(([, row]) => row.secret)
+    .map(([name]) => name),
+)
+
 export const REDACTED = '(redacted)'
 
 /** Indexes of arguments that are secret; null for nearly every command. `name`: in upper case, subcommands with a bar. */
 export function secretArguments(name: string, args: Args): ReadonlySet<number> | null {
   if (name === 'AUTH') return range(1, args.count)
-  if (name === 'HELLO') return afterWord(args, 'AUTH', 2)
-  if (name === 'MIGRATE') return afterWord(args, 'AUTH', 1)
+  if (name === 'HELLO') return afterWords(args, { AUTH: 2 })
+  if (name === 'MIGRATE') return afterWords(args, { AUTH: 1, AUTH2: 2 })
   if (name === 'CONFIG|SET') return secretValues(args)
   return null
 }
@@ -19,18 +25,22 @@ function range(first: number, end: number): ReadonlySet<number> {
   return new Set(Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i))
 }
 
-function afterWord(args: Args, word: string, count: number): ReadonlySet<number> | null {
+/** What follows each of the words, so many arguments. */
+function afterWords(args: Args, words: Readonly<Record<string, number>>): ReadonlySet<number> | null {
+  const secret = new Set<number>()
   for (let i = 1; i < args.count; i++) {
-    if (isWord(args.at(i), word)) return range(i + 1, Math.min(args.count, i + 1 + count))
+    for (const [word, count] of Object.entries(words)) {
+      if (!secret.has(i) && isWord(args.at(i), word))
+        for (const each of range(i + 1, Math.min(args.count, i + 1 + count))) secret.add(each)
+    }
   }
-  return null
+  return secret.size === 0 ? null : secret
 }
 
 function secretValues(args: Args): ReadonlySet<number> {
   const secret = new Set<number>()
   for (let i = 2; i + 1 < args.count; i += 2) {
-    const row = (directives as Record<string, { readonly secret: boolean } | undefined>)[args.at(i).key().toLowerCase()]
-    if (row?.secret === true) secret.add(i + 1)
+    if (SECRET.has(args.at(i).key().toLowerCase())) secret.add(i + 1)
   }
   return secret
 }
