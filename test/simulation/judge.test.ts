@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import * as badEngines from './bad-engines.ts'
 import { powerCuts } from './power-cuts.ts'
 
 // The judge must be able to condemn. The engine runs on a disk that leaves something out while it says it did it, which is the same as
@@ -15,6 +16,17 @@ test.each([
 ] as const)('condemned: %s', (_, sabotaged, names) => {
   const run = (): unknown =>
     powerCuts({ count: CUTS, seed: 1, mischief: { sabotage: (call, name) => call === sabotaged && names.test(name) } })
+  expect(run).toThrow('replay: CASKY_TEST_SEED')
+})
+
+// So must the mistakes of other engines be, made by this one.
+test.each([
+  ['a merge does not copy touches', badEngines.forgetsTouches],
+  ['a merge loses records', badEngines.losesRecords],
+  ['hints have no tombstones', badEngines.hintsWithoutTombstones],
+  ['hints have no touches', badEngines.hintsWithoutTouches],
+] as const)('condemned: %s', (_, background) => {
+  const run = (): unknown => powerCuts({ count: CUTS, seed: 1, mischief: { background } })
   expect(run).toThrow('replay: CASKY_TEST_SEED')
 })
 

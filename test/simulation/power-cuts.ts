@@ -22,7 +22,7 @@ import { Random } from './random.ts'
 import { Scheduler } from './scheduler.ts'
 import { Tally } from './tally.ts'
 import { Workload } from './workload.ts'
-import { type Trace, Violation, WORKLOAD_MS, World } from './world.ts'
+import { type BadBackground, type Trace, Violation, WORKLOAD_MS, World } from './world.ts'
 
 export interface PowerCutOptions {
   /** Crashes to judge, at least. */
@@ -37,6 +37,8 @@ export interface PowerCutOptions {
 export interface Mischief {
   /** These calls of the disk pretend to succeed: for tests of the judge. */
   readonly sabotage?: (call: CallKind, name: string) => boolean
+  /** Merges and hints are made by this one: for tests of the judge. */
+  readonly background?: BadBackground
   /** One fault, where otherwise the seed would choose; null: none at all. */
   readonly fault?: ChosenFault | null
 }
@@ -221,10 +223,12 @@ class Run {
   }
 
   #world(disk: SimulatedDisk, scheduler: Scheduler): World {
-    const { sabotage } = this.#mischief
+    const { sabotage, background } = this.#mischief
     if (sabotage !== undefined) disk.faults.lieAbout(sabotage)
     this.#report.opens++
-    return new World(scheduler, disk, this.#trace)
+    const world = new World(scheduler, disk, this.#trace)
+    if (background !== undefined) world.background = background
+    return world
   }
 
   #open(disk: SimulatedDisk, scheduler: Scheduler, when: string): World {
@@ -372,9 +376,9 @@ export function settingsOf(random: Random): EngineSettings {
     mergeRateBytesPerSecond: random.pick([0, 0, 20_000]),
     mergeTriggerFragmentation: random.pick([1, 30, 60]),
     mergeTriggerDeadBytes: random.pick([1, 200, 2000]),
-    mergeThresholdFragmentation: random.pick([1, 20, 40]),
-    mergeThresholdDeadBytes: random.pick([1, 100, 1000]),
-    mergeThresholdSmallFile: random.pick([0, 300, 3000]),
+    mergeThresholdFragmentation: random.pick([1, 20, 50, 80]), // the higher, the more stays outside of a merge
+    mergeThresholdDeadBytes: random.pick([1, 200, 1000, 5000]),
+    mergeThresholdSmallFile: random.pick([0, 0, 300, 3000]),
     scrubRateBytesPerSecond: 0,
   }
 }

@@ -2,10 +2,11 @@
 
 import { type Logger, silentLogger } from '../../src/base/logger.ts'
 import { Slice, sliceOf } from '../../src/base/slice.ts'
-import { inlineBackground } from '../../src/engine/background.ts'
+import { type Background, inlineBackground } from '../../src/engine/background.ts'
 import { type Engine, type EngineEvents, type EngineSettings, NONE } from '../../src/engine/engine.ts'
 import { openOn } from '../../src/engine/open.ts'
 import type { Portions } from '../../src/engine/portions.ts'
+import type { Storage } from '../../src/engine/storage.ts'
 import { SimulatedClock } from './clock.ts'
 import type { SimulatedDisk } from './disk.ts'
 import type { Entry, State } from './model.ts'
@@ -37,6 +38,8 @@ export class Violation extends Error {
 
 export type Trace = (line: string) => void
 
+export type BadBackground = (background: Background, storage: Storage) => Background
+
 export class World {
   readonly scheduler: Scheduler
   readonly clock: SimulatedClock
@@ -46,6 +49,8 @@ export class World {
   readonly changes: [number, string][] = []
   onFailed: (first: number) => void = () => {}
   onCorruption: 'refuse' | 'serve' = 'refuse'
+  /** What merges and hints are made by: for tests of the judge, which put a bad one in its place. */
+  background: BadBackground = (background) => background
   /** What the engine warned of. */
   readonly warnings: string[] = []
   /** The first violation that was raised inside a callback, where the engine might have caught it. */
@@ -96,7 +101,7 @@ export class World {
         lock: null,
         settings: { ...settings },
         databases,
-        background: inlineBackground(disk, clock),
+        background: this.background(inlineBackground(disk, clock), disk),
         onCorruption: this.onCorruption,
         random: () => scheduler.random.next(),
         synchronousIo: false,
