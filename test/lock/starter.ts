@@ -30,11 +30,16 @@ export function inNamespace(program: string, args: readonly string[]): [program:
   return ['unshare', [...asPidOne, program, ...args]]
 }
 
-/** The process inside: unshare stays outside and waits for it. */
-export function pidInside(unsharePid: number): number {
-  const [pid] = readFileSync(`/proc/${unsharePid}/task/${unsharePid}/children`, 'latin1').trim().split(' ')
-  if (!(Number(pid) > 0)) throw new Error(`unshare ${unsharePid} has no child`)
-  return Number(pid)
+/** The process inside: unshare stays outside and waits for it. Undefined when it has ended. */
+export function pidInside(unsharePid: number): number | undefined {
+  try {
+    return (
+      Number(readFileSync(`/proc/${unsharePid}/task/${unsharePid}/children`, 'latin1').trim().split(' ')[0]) ||
+      undefined
+    )
+  } catch {
+    return undefined // unshare has ended too
+  }
 }
 
 export class Starter {
@@ -78,7 +83,8 @@ export class Starter {
 
   /** SIGKILL, and wait until it is gone. */
   async kill(): Promise<void> {
-    process.kill(this.isPidOne ? pidInside(this.process.pid!) : this.process.pid!, 'SIGKILL')
+    const pid = this.isPidOne ? pidInside(this.process.pid!) : this.process.pid
+    if (pid !== undefined) process.kill(pid, 'SIGKILL')
     await this.gone
   }
 
