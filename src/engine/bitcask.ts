@@ -1006,7 +1006,7 @@ export class Bitcask implements Engine {
       expired: this.expiredCount,
       corruptReads: this.damagedReads,
       quarantinedBytes: ready ? upkeep.quarantinedBytes : 0,
-      lastWriteOk: !ready || !log.failed,
+      lastWriteOk: !ready || (!log.failed && (this.gate & (GATE_FAILED | GATE_FULL)) === 0),
       lastSeal: ready ? upkeep.lastSeal : 0,
       changesSinceSeal: ready ? log.appended - upkeep.sequenceAtSeal : 0,
       loading: this.loading,

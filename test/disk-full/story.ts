@@ -141,6 +141,8 @@ export class Story {
   /** A write that grows is refused and has no effect; reads, deletes and INFO go on. */
   async refusesWritesOnly(when: string): Promise<void> {
     const tally = await this.write(200)
+    const status = await this.info('aof_last_write_status')
+    if (status !== 'err') this.accounts.problems.push(`${when}: INFO says aof_last_write_status:${status}`)
     if (tally.done > 60) this.accounts.problems.push(`${when}: of 200 writes ${tally.done} were accepted`)
     await this.remove(0.002)
     await this.check(`${when}, writes refused`)
