@@ -2,13 +2,28 @@
 
 import { dataName } from '../../src/engine/filename.ts'
 import { HintBuilder, type HintResult, type HintSubject, storeHint } from '../../src/engine/hint.ts'
-import { DEAD } from '../../src/engine/merge.ts'
+import { DEAD, KEEP } from '../../src/engine/merge.ts'
 import { HEAD_GOOD, KIND_TOMBSTONE, KIND_TOUCH } from '../../src/engine/record.ts'
 import { SegmentScanner } from '../../src/engine/scanner.ts'
 import { SEGMENT_HEADER_BYTES } from '../../src/engine/segment-header.ts'
 import type { Storage } from '../../src/engine/storage.ts'
 import { close, open, run, type Task } from '../../src/engine/task.ts'
 import type { BadBackground } from './world.ts'
+
+/** A merge that drops every tombstone it meets: what older segments outside of it hold comes back. */
+export const dropsTombstones: BadBackground = (background) => ({
+  ...background,
+  merge: (job, handlers, done) =>
+    background.merge(
+      job,
+      {
+        ...handlers,
+        ask: (question, reply) =>
+          handlers.ask(question, (answer) => reply(answer.map((verdict) => (verdict === KEEP ? DEAD : verdict)))),
+      },
+      done,
+    ),
+})
 
 /** A merge that does not copy touches: a changed expiry goes with its segment. */
 export const forgetsTouches: BadBackground = (background) => ({
