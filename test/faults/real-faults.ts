@@ -311,7 +311,7 @@ class Run {
     const killed = fault !== null && isKill(fault.way) && this.shim.fired > 0
     if (exit.code === null && !killed) this.problems.push(`SIGTERM did not end it, but ${exit.signal}`)
     if (exit.code !== 0 && this.shim.fired === 0)
-      this.problems.push(`it ended with ${JSON.stringify(exit)} on a well disk`)
+      this.problems.push(`it ended with ${JSON.stringify(exit)} on a well disk: ${server.child.output().slice(-1500)}`)
     this.sane(server.child.output())
   }
 

@@ -146,18 +146,22 @@ async function untilReady(child: Child, port: number, options: ServerOptions): P
   for (;;) {
     if (child.exit !== undefined) throw new Error(`the server ended (${child.exit.code}):\n${child.output()}`)
     if (performance.now() > deadline) throw new Error(`not ready within ${limitMs} ms:\n${child.output()}`)
-    if (await answers(port, options.password)) return
+    if (await answers(port, child.pid, options.password)) return
     await pause(5) // the interval of the retry, not a wait for luck
   }
 }
 
-async function answers(port: number, password: string | undefined): Promise<boolean> {
+async function answers(port: number, pid: number, password: string | undefined): Promise<boolean> {
   let connection: RawConnection | undefined
   try {
     connection = await RawConnection.open({ port, replyLimitMs: 60_000 })
     if (password !== undefined) await connection.call('AUTH', password)
     const reply = await connection.call('PING')
-    return reply === 'PONG' || (reply instanceof ReplyError && !reply.message.startsWith('LOADING'))
+    if (reply instanceof ReplyError) return !reply.message.startsWith('LOADING')
+    if (reply !== 'PONG') return false
+    // Somebody else's server may have taken the port meanwhile: ours will say so, and is started again.
+    const info = await connection.call('INFO', 'server')
+    return !Buffer.isBuffer(info) || info.includes(`process_id:${pid}\r\n`)
   } catch {
     return false
   } finally {
