@@ -3,7 +3,17 @@
 // The server maps the control file, so a rule counts from the next call on; no message is sent.
 
 import { execFileSync } from 'node:child_process'
-import { closeSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  ftruncateSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -80,17 +90,20 @@ const RING = 16_384
 const NAME_BYTES = 40
 const FOR_EVER = 0xffffffff
 
-let library: string | undefined
+let library: Buffer | undefined
 
-/** Builds the shim into a temporary directory, once a process. Throws with the compiler's words. */
-export function shimLibrary(): string {
+/** The shim, built once a process. Throws with the compiler's words. */
+function shimLibrary(): Buffer {
   if (library !== undefined) return library
   const folder = mkdtempSync(join(tmpdir(), 'casky-shim-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-  const made = join(folder, 'shim.so')
-  execFileSync('cc', ['-shared', '-fPIC', '-O1', '-Wall', '-Werror', '-o', made, SOURCE, '-ldl'], { stdio: 'pipe' })
-  library = made
-  return made
+  try {
+    const made = join(folder, 'shim.so')
+    execFileSync('cc', ['-shared', '-fPIC', '-O1', '-Wall', '-Werror', '-o', made, SOURCE, '-ldl'], { stdio: 'pipe' })
+    library = readFileSync(made)
+    return library
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 export class Shim {
@@ -106,7 +119,9 @@ export class Shim {
     const path = join(this.folder, 'control')
     this.descriptor = openSync(path, 'w+', 0o600)
     ftruncateSync(this.descriptor, RING_AT + RING * CALL_BYTES)
-    this.env = { LD_PRELOAD: shimLibrary(), FAULTS_DIR: directory, FAULTS_CONTROL: path }
+    const preload = join(this.folder, 'shim.so')
+    writeFileSync(preload, shimLibrary())
+    this.env = { LD_PRELOAD: preload, FAULTS_DIR: directory, FAULTS_CONTROL: path }
   }
 
   /** Adds a rule; the first that fits a call is what befalls it. Returns the rule's number. */
