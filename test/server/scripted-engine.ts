@@ -250,6 +250,10 @@ export class ScriptedEngine {
     done(null)
   }
 
+  scrub = {
+    status: () => ({ state: 'idle', scrubs: 0, failures: 0, lastDamaged: 0, lastDamagedKeys: 0 }),
+  }
+
   merge = {
     status: () => ({ state: 'idle', merges: 0, failures: 0, lastFreedBytes: 0, lastDurationMs: 0 }),
   }
