@@ -57,6 +57,8 @@ export class Crowd {
         new Promise<void>((resolve) => {
           if (socket.closed) resolve()
           else socket.once('close', () => resolve())
+          // One that is just saying goodbye can't be reset any more, and Node tells of that by an error alone.
+          socket.once('error', () => resolve())
         }),
     )
     for (const socket of this.sockets) socket.resetAndDestroy()
