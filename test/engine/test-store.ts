@@ -79,16 +79,18 @@ export function cleanUp(): void {
   for (const directory of directories.splice(0)) fs.rmSync(directory, { recursive: true, force: true })
 }
 
+const COPY_ATTEMPTS = 20
+
 /** A copy of all files as they are at this instant: what a process that is killed now leaves behind. */
 export function copyOf(directory: string): string {
-  for (;;) {
+  for (let attempt = 1; ; attempt++) {
     const copy = freshDirectory()
     try {
       fs.cpSync(directory, copy, { recursive: true })
       return copy
     } catch (error) {
       // A thread has removed a file since it was listed: that was no instant, the next one may be.
-      if ((error as { code?: string }).code !== 'ENOENT') throw error
+      if ((error as { code?: string }).code !== 'ENOENT' || attempt === COPY_ATTEMPTS) throw error
     }
   }
 }
