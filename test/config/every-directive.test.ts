@@ -63,7 +63,7 @@ describe.skipIf(redisMissing)('beside redis-server', () => {
     expect(inert.sort()).toEqual(['locale-collate', 'set-max-listpack-entries', 'set-max-listpack-value'])
     const own = more.filter(([, directive]) => directive.hasEffect).map(([name]) => name)
     expect(
-      own.every((name) => /^(merge|segment|value-cache|disk-reserve|on-corruption|unsafe|log-format)/.test(name)),
+      own.every((name) => /^(merge|scrub|segment|value-cache|disk-reserve|on-corruption|unsafe|log-format)/.test(name)),
     ).toBe(true)
   })
 
