@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { OPERATIONS, playSequence, sequencesOf } from './sequences.ts'
+import { OPERATIONS, type Operation, playSequence, sequencesOf } from './sequences.ts'
 import { Tally } from './tally.ts'
 
 // All sequences of one operation at each commit; before a release all of two and some of three. `npm run soak -- sequences` plays all of three.
@@ -8,13 +8,20 @@ const isFull = process.env['CASKY_TEST_FULL'] === '1'
 const PARTS = 5
 const parts = Array.from({ length: PARTS }, (_, part) => part)
 
+/** Where all is synced these make no file call. Whatever else is done makes some. */
+const MAY_BE_IDLE: ReadonlySet<Operation> = new Set(['time passes', 'sync', 'always'])
+
 function play(length: number, manner: 'settled' | 'at once', from: number, every: number): void {
   const tally = new Tally()
+  const sum = { cuts: 0, starts: 0 }
   for (const sequence of sequencesOf(length, from, every)) {
     const { cuts, starts } = playSequence(sequence, manner, tally)
-    expect(cuts).toBeGreaterThan(starts)
-    expect(starts).toBeGreaterThan(0)
+    const last = sequence.at(-1) as Operation
+    if (!MAY_BE_IDLE.has(last)) expect(starts, sequence.join('; ')).toBeGreaterThan(0)
+    sum.cuts += cuts
+    sum.starts += starts
   }
+  expect(sum.cuts).toBeGreaterThan(sum.starts)
   if (length === 1) expect(tally.missing(OPERATIONS)).toEqual([])
 }
 

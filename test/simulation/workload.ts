@@ -21,6 +21,9 @@ export interface Around {
   readonly trace: Trace | null
 }
 
+/** What a stop says to those who still wait for something. */
+const CLOSING = 'the store is closing'
+
 const KEYS = [
   '',
   'a',
@@ -407,7 +410,9 @@ export class Workload {
     this.#trace?.(`  end of ${what} up to ${appended} ${error?.message ?? ''}`)
     if (error === null) {
       if (!this.#around.faulty()) this.#around.synced(appended)
-    } else if (!this.#around.faulty()) throw this.#world.violation(`${what} failed: ${error.message}`)
+    } else if (error.message !== CLOSING && !this.#around.faulty()) {
+      throw this.#world.violation(`${what} failed: ${error.message}`)
+    }
   }
 
   #merge(): void {
