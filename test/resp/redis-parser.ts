@@ -33,6 +33,12 @@ export function readReplies(stream: Buffer): Read {
       fatal = true
     },
   })
-  parser.execute(Buffer.from(stream))
+  try {
+    parser.execute(Buffer.from(stream))
+  } catch (error) {
+    // It makes the array of whatever length it has read.
+    if (!(error instanceof RangeError)) throw error
+    fatal = true
+  }
   return { replies, fatal }
 }
