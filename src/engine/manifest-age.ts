@@ -6,7 +6,7 @@
 // merge or of an interrupted start, whose anchors claim nothing (anchor.ts), or was taken off the list, and then its number is below nextNumber.
 //
 //   outdated    a file that is not listed, of a number that had not been given out, is a segment of the log and has records
-//   doubtful    a sealed segment that is listed is missing, and a file that is not listed holds records: what it was merged into, perhaps;
+//   doubtful    a sealed segment that is listed is missing, and a file that is not listed holds copies: what it was merged into, perhaps;
 //               or a lost file and the leavings of a crash
 //   current     else. Nothing is read where no such file lies about, which is nearly always
 
@@ -34,7 +34,7 @@ export function* manifestAge(storage: Storage, manifest: Manifest, names: readon
     if (!isNew && !isGone) continue
     const content = yield* contentOf(storage, name, parsed.number, manifest.storeId)
     if (content === 'log' && isNew) return 'outdated'
-    if (content !== 'nothing' && isGone) age = 'doubtful'
+    if (content === 'copies' && isGone) age = 'doubtful'
   }
   return age
 }

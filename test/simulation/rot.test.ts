@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { replayRot, rot } from './rot.ts'
 
-// Not 10,000 in the long tests until this is mended: seeds 40 and 3000744 (a segment's file is missing, its keys answer an error, and after the next
-// start they are absent). Found on 2026-11-21.
-const RUNS = 120
+const RUNS = process.env['CASKY_TEST_FULL'] === '1' ? 2000 : 120
 const PARTS = 4
+/** A manifest was disbelieved because a lost segment and the inputs of a merge, not removed yet, lay side by side. */
+const FOUND = [40, 3_000_744]
 
 const seed = process.env['CASKY_TEST_ROT_SEED']
 
@@ -15,6 +15,10 @@ if (seed !== undefined) {
     expect(text.split('\n')[0]).toBe('no violation')
   })
 } else {
+  test.each(FOUND)('a lost segment beside the inputs of a merge: seed %i', (found) => {
+    expect(replayRot(found, null).split('\n')[0]).toBe('no violation')
+  })
+
   test.each(Array.from({ length: PARTS }, (_, part) => 1 + part * 1_000_000))('rot from seed %i on', (first) => {
     const report = rot({ runs: RUNS / PARTS, seed: first })
     expect(report.runs).toBe(RUNS / PARTS)
