@@ -144,6 +144,11 @@ class Run {
     }
   }
 
+  /** What is on disk is what was written, so a scrub finds nothing. */
+  get #honest(): boolean {
+    return this.#mischief.sabotage === undefined && this.#mischief.background === undefined
+  }
+
   /** The fault of a life or a start, or null. */
   #fault(when: 'work' | 'start'): Omit<ChosenFault, 'when'> | null {
     const { fault } = this.#mischief
@@ -184,6 +189,7 @@ class Run {
     }
     const workload = new Workload(world, model, random, {
       faulty: () => disk.faults.fired > 0,
+      honest: this.#honest,
       synced: (sequence) => proof.promised(sequence),
       tally,
       trace: this.#trace,
@@ -315,9 +321,21 @@ class Run {
         return check(disk, 'without hints')
       }
       case 2: {
-        const { merge } = world.engine!
+        const { merge, scrub } = world.engine!
         const error = world.finish((done) => merge.wait((failure) => done(failure)), 'a merge never ended')
         if (error !== null) throw new Violation(`merge after the recovery: ${error.message}`)
+        // What a crash has torn off is not damage: everything sealed is whole.
+        let damaged = 0
+        const failed = world.finish(
+          (done) =>
+            scrub.wait((failure, places) => {
+              damaged = places
+              done(failure)
+            }),
+          'a scrub never ended',
+        )
+        if (failed !== null) throw new Violation(`scrub after the recovery: ${failed.message}`)
+        if (damaged > 0 && this.#honest) throw new Violation(`scrub after the recovery found ${damaged} damages`)
         const found = world.dump(DATABASES)
         if (!sameState(state, found)) throw new Violation(`a merge changed the state\n${difference(state, found)}`)
         tally.add('cut after a merge')

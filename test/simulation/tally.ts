@@ -49,6 +49,8 @@ export const MET_BY_POWER_CUTS: readonly string[] = [
   'merge asked for',
   'merge done',
   'merge paused',
+  'scrub done',
+  'scrub paused',
   'segment created',
   'hint made',
   'image made',

@@ -15,6 +15,8 @@ import type { Trace, World } from './world.ts'
 export interface Around {
   /** True once a fault was met, so that failures are to be expected. */
   readonly faulty: () => boolean
+  /** False: the disk pretends, or merges and hints are badly made, so a scrub may well find something. Default: what is on disk is good. */
+  readonly honest?: boolean
   /** The engine has said that everything up to that sequence is durable. */
   readonly synced: (sequence: number) => void
   readonly tally: Tally
@@ -423,12 +425,36 @@ export class Workload {
       merge.pause()
     } else if (kind < 3) merge.resume()
     else if (kind === 3) merge.why()
-    else if (kind === 4) merge.estimate()
-    else {
+    else if (kind === 4) {
+      merge.estimate()
+      this.#scrub()
+    } else {
       const started = merge.start() // outside of the trace: its arguments are not evaluated when there is none
       this.#trace?.(`merge ${started}`)
       if (started) this.#tally.add('merge asked for')
     }
+  }
+
+  /** Reads everything sealed, beside all else: an undamaged disk shows no damage, whatever is written, merged or undone meanwhile. */
+  #scrub(): void {
+    const { scrub } = this.#engine
+    const { state } = scrub.status()
+    if (state === 'running' && this.#random.chance(0.5)) {
+      this.#tally.add('scrub paused')
+      return scrub.pause()
+    }
+    scrub.resume()
+    if (state !== 'idle') return
+    this.#trace?.('scrub')
+    scrub.wait((error, damaged) => {
+      this.#trace?.(`  end of scrub: ${damaged} ${error?.message ?? ''}`)
+      if (this.#around.faulty() || error?.message === CLOSING) return
+      if (error !== null) throw this.#world.violation(`scrub failed: ${error.message}`)
+      if (damaged > 0 && this.#around.honest !== false) {
+        throw this.#world.violation(`scrub found ${damaged} damages on a good disk`)
+      }
+      this.#tally.add('scrub done')
+    })
   }
 
   #configure(): void {
