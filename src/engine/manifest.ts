@@ -141,8 +141,16 @@ export function isWholeManifest(bytes: Buffer): boolean {
   return decodeBody(bytes, 0) !== null && bytes.subarray(0, half).equals(bytes.subarray(half))
 }
 
-/** Reads MANIFEST. 'missing' and 'damaged' are for the caller to judge. Throws on I/O errors. */
+/**
+ * Reads MANIFEST. 'missing' and 'damaged' are for the caller to judge. Throws on I/O errors. Called damaged is only what was read twice: a read can go
+ * wrong where the disk is good (see scanner.ts).
+ */
 export function* readManifest(storage: Storage): Task<Manifest | 'missing' | 'damaged' | 'newer'> {
+  const first = yield* readOnce(storage)
+  return first === 'damaged' ? yield* readOnce(storage) : first
+}
+
+function* readOnce(storage: Storage): Task<Manifest | 'missing' | 'damaged' | 'newer'> {
   let bytes: Buffer
   try {
     const file = yield* open(storage, MANIFEST, 'read')

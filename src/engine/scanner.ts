@@ -4,6 +4,9 @@
 // the caller wants to go on. A bad value leaves head and key good: `valueGood` says so and the run continues.
 //
 // A sector that cannot be read reads as zeros here: it is found bad like one that reads wrong, and costs no more than that one.
+//
+// What is found bad is read once more before it is called so. A read can go wrong where the disk is good (memory, a cable, a driver), and
+// much follows from a bad record: the log ends there, or keys answer errors from then on. No byte is read a third time.
 
 import { ANCHOR_KEY_BYTES, type AnchorSeed, anchorSeed, isMark } from './anchor.ts'
 import {
@@ -40,6 +43,9 @@ export class SegmentScanner {
   private windowStart: number // place in the segment of bytes[0]
   private windowLength = 0
   private nextOffset: number
+  /** How far the last look went, and up to where everything was read twice: places in the segment. */
+  private lookedTo = 0
+  private readTwiceTo = 0
   private seed: AnchorSeed | null = null
 
   /** Reads records of `file` in [start, limit): start is the end of the header or a record's place, limit the valid bytes. */
@@ -58,14 +64,34 @@ export class SegmentScanner {
   *next(): Task<number> {
     this.offset = this.nextOffset
     if (this.offset === this.limit) return HEAD_END
+    let status = yield* this.look()
+    while ((status === HEAD_BAD || !this.valueGood) && this.lookedTo > this.readTwiceTo) {
+      yield* this.readAgain()
+      status = yield* this.look()
+    }
+    if (status === HEAD_GOOD) this.nextOffset = this.offset + (this.head.end - this.at)
+    return status
+  }
+
+  // Judges what stands at `offset`, from the window if it holds all of it.
+  private *look(): Task<number> {
+    this.valueGood = true
     yield* this.fill(HEAD_BYTES)
     const claimed = claimedBytes(this.view, this.at, this.windowLength)
     if (claimed > 0) yield* this.fill(claimed)
+    this.lookedTo = Math.min(this.limit, this.offset + Math.max(claimed, HEAD_BYTES))
     const status = readHead(this.bytes, this.view, this.at, this.windowLength, this.salt, this.offset, this.head)
     if (status !== HEAD_GOOD) return status === HEAD_END ? HEAD_BAD : status
     this.valueGood = valueIsGood(this.bytes, this.view, this.at, this.salt, this.offset, this.head)
-    this.nextOffset = this.offset + (this.head.end - this.at)
     return HEAD_GOOD
+  }
+
+  // The window from `offset` on, from the file.
+  private *readAgain(): Task<void> {
+    this.windowLength = this.at
+    const room = Math.min(this.bytes.length, this.limit - this.windowStart) - this.windowLength
+    this.windowLength += yield* this.readSome(this.windowLength, room, this.offset)
+    this.readTwiceTo = Math.max(this.lookedTo, this.windowStart + this.windowLength)
   }
 
   /**

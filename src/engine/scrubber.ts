@@ -123,7 +123,8 @@ export class Scrubber implements ScrubControl {
     facts.bytesRead = 0
     facts.damaged = 0
     facts.damagedKeys = 0
-    const ended = (error: Error | null): void => {
+    const ended = (failure: Error | null): void => {
+      const error = failure !== null && this.closed ? new Error('the store is closing') : failure
       this.busy = false
       this.running = null
       if (error === null) {

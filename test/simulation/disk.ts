@@ -284,7 +284,17 @@ export class SimulatedDisk implements Storage {
     done: Done<number>,
   ) {
     inside(into, start, length)
-    this.#startOnFile('read', file, done, null, () => file.inode.cached.read(into, start, length, position))
+    const perform = (): number => file.inode.cached.read(into, start, length, position)
+    this.#startOnFile('read', file, done, null, perform, (kind) => {
+      if (!isLie(kind)) return failure(kind, 'read', file.name)
+      const before = Uint8Array.from(into)
+      const got = perform()
+      const truth = kind === 'lie half' ? got >> 1 : 0
+      for (let at = start + truth; at < start + got; at++) {
+        into[at] = kind === 'lie other' ? (into[at] as number) ^ 0x5a : (before[at] as number)
+      }
+      return got
+    })
   }
 
   startWrite(
@@ -371,7 +381,7 @@ export class SimulatedDisk implements Storage {
       const fault = this.faults.next(call, name)
       let result: T | StorageError
       if (fault === null) result = perform()
-      else if (isLie(fault)) result = this.#lie(fault, effect) as T
+      else if (isLie(fault) && call !== 'read') result = this.#lie(fault, effect) as T
       else result = (failed?.(fault) as T | StorageError | undefined) ?? failure(fault, call, name)
       this.onInstant?.('after', call)
       this.onCall?.(describe(call, name, effect, result))

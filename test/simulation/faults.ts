@@ -20,7 +20,7 @@ export type CallKind =
 
 /**
  * 'lie' reports success and does nothing: no fault that a store could survive, but what a judge of stores must notice. A write may also lie by
- * half ('lie half': only its first half has landed) or with other bytes ('lie other').
+ * half ('lie half': only its first half has landed) or with other bytes ('lie other'); and a read may, of what it says it has put into the buffer.
  */
 export type FaultKind = 'EIO' | 'ENOSPC' | 'EMFILE' | 'short' | Lie
 
@@ -52,9 +52,9 @@ const HAPPENS_TO: Record<FaultKind, readonly CallKind[]> = {
   ENOSPC: ['create', 'write', 'sync', 'rename', 'makeDirectory'],
   EMFILE: ['open', 'create', 'list'],
   short: ['write'],
-  lie: ['write', 'sync', 'rename', 'unlink', 'syncDirectory'],
-  'lie half': ['write'],
-  'lie other': ['write'],
+  lie: ['read', 'write', 'sync', 'rename', 'unlink', 'syncDirectory'],
+  'lie half': ['read', 'write'],
+  'lie other': ['read', 'write'],
 }
 
 export const isLie = (kind: FaultKind): kind is Lie => (LIES as readonly string[]).includes(kind)

@@ -7,11 +7,13 @@
 //     it starts and has warned: each key shows what it had at one moment, the same for all, or an error
 //     it starts in silence: the state of one moment. A moment before the last acknowledged one only if the lie was about the
 //     end of the log, where a lost write cannot be told from a torn one
+//
+// A read that lies once is another thing: the disk is good, and a second look tells the truth. A start shows what it would have shown.
 
 import { MANIFEST, parseSegmentName } from '../../src/engine/filename.ts'
 import { decodeManifest } from '../../src/engine/manifest.ts'
 import type { SimulatedDisk } from './disk.ts'
-import type { Lie } from './faults.ts'
+import { LIES, type Lie } from './faults.ts'
 import { DATABASES, type Life, live } from './life.ts'
 import { difference, type State, sameState } from './model.ts'
 import { Random } from './random.ts'
@@ -43,6 +45,56 @@ export function lieOnce(seed: number, nth: number, lie: Lie, ending: 'stop' | 'k
     }
     throw new Error(`seed ${seed}, write ${nth}, ${lie}, ${ending}: ${told}\n${lines.slice(-400).join('\n')}`)
   }
+}
+
+/**
+ * Each read of the start after that life lies once, in each way. Throws at the first start that fails or shows another state than one without
+ * a lie. Returns how many lies there were.
+ */
+export function misreadEach(seed: number, ending: 'stop' | 'kill'): number {
+  const { world, settings } = live(seed, () => {}, ending)
+  const scheduler = new Scheduler(seed)
+  const left = world.disk.processCrash(seed, scheduler)
+  const start = (plan: (disk: SimulatedDisk) => void, trace: Trace | null): [State, World] => {
+    const own = new Scheduler(seed)
+    const again = new World(own, left.processCrash(seed, own), trace)
+    plan(again.disk)
+    const error = again.open(settings, DATABASES)
+    if (error !== null) throw new Violation(`failed to start: ${error.stack}`)
+    again.disk.faults.clear()
+    return [again.dump(DATABASES), again]
+  }
+  const [truth] = start(() => {}, null)
+  let lies = 0
+  for (const lie of LIES) {
+    for (let nth = 1; ; nth++) {
+      let reads = 0
+      const plan = (disk: SimulatedDisk): void => {
+        disk.failAt(1, lie, { only: (call) => call === 'read' && ++reads === nth })
+      }
+      const told = (trace: Trace | null): SimulatedDisk => {
+        const [state, { disk }] = start(plan, trace)
+        if (!sameState(truth, state)) throw new Violation(`another state\n${difference(truth, state)}`)
+        return disk
+      }
+      try {
+        if (told(null).faults.lied === 0) break
+        lies++
+      } catch (error) {
+        const lines: string[] = []
+        reads = 0
+        try {
+          told((line) => lines.push(line))
+        } catch {
+          // the same again, with its story
+        }
+        throw new Error(
+          `seed ${seed}, ${ending}, read ${nth}, ${lie}: ${(error as Error).message}\n${lines.join('\n')}`,
+        )
+      }
+    }
+  }
+  return lies
 }
 
 class Liar {
