@@ -6,6 +6,10 @@
 // Whatever syncs the directory passes it too. The kernel tells of a failed sync once: a job beside a commit could be told of an error that was
 // about the manifest's new name, and the commit would hear nothing, and remove what the manifest on disk still lists (found by failing every call
 // of a run once: a hint's sync of the directory took the error).
+//
+// And it tells nobody what the error was about: a sync that failed for one job may have lost the names that another one, outside of the queue, has made
+// meanwhile, and the next sync will say that all is well. That other one is a merge, whose outputs' names count once the manifest lists them; so
+// failures are counted, and a merge that has seen one begins anew (found by power cuts: a segment that the manifest listed was not there).
 
 import { dataName } from './filename.ts'
 import type { Manifest } from './manifest.ts'
@@ -23,6 +27,8 @@ export class Catalog {
   /** No lower sequence is given out again; asked at each commit. */
   nextSequence: () => number = () => 1
   giveUpReserve: () => Task<void> = function* () {}
+  /** How often a sync of the directory has failed, or may have. Names made before the last time, and not synced before it, may be lost. */
+  directoryFailures = 0
 
   private readonly storage: Storage
   private readonly segments: Segments
@@ -92,13 +98,28 @@ export class Catalog {
   private *commitNow(): Task<void> {
     const listed = [...this.segments.all()].filter((segment) => segment.listed)
     listed.sort((a, b) => a.number - b.number)
-    yield* commitManifest(this.storage, {
-      storeId: this.storeId,
-      epoch: ++this.epoch,
-      nextNumber: this.nextNumber,
-      nextSequence: this.nextSequence(),
-      segments: listed.map((segment) => segment.listing()),
-    })
+    try {
+      yield* commitManifest(this.storage, {
+        storeId: this.storeId,
+        epoch: ++this.epoch,
+        nextNumber: this.nextNumber,
+        nextSequence: this.nextSequence(),
+        segments: listed.map((segment) => segment.listing()),
+      })
+    } catch (error) {
+      this.directoryFailures++
+      throw error
+    }
+  }
+
+  /** Makes names durable. Only from within a job. */
+  *syncNames(): Task<void> {
+    try {
+      yield* syncDirectory(this.storage, '')
+    } catch (error) {
+      this.directoryFailures++
+      throw error
+    }
   }
 
   newSalt(): Salt {
@@ -119,7 +140,7 @@ export class Catalog {
       const header = encodeSegmentHeader(this.storeId, number, salt)
       yield* write(file, header, 0, SEGMENT_HEADER_BYTES, 0)
       yield* sync(file)
-      yield* syncDirectory(this.storage, '')
+      yield* this.syncNames()
     } catch (error) {
       yield* close(file)
       try {

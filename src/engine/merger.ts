@@ -31,7 +31,7 @@ import {
 import { type Choice, chooseInputs, inWindow, NO_ROOM, type SegmentFacts, whenFull } from './merge-policy.ts'
 import { KIND_SYSTEM, KIND_TOMBSTONE, KIND_TOUCH } from './record.ts'
 import type { Segment } from './segments.ts'
-import { syncDirectory, type Task, wait } from './task.ts'
+import { type Task, wait } from './task.ts'
 
 /** After a seal or a merge the next check comes soon, but not at once: seals come in bursts. */
 const SOON_MS = 50
@@ -262,6 +262,7 @@ export class Merger implements MergeControl {
     }
     catalog.nextNumber += count
     const failures = store.log.failures
+    const { directoryFailures } = catalog
     const startedAt = store.clock.monotonic()
     facts.segments = inputs.length
     facts.bytesTotal = inputBytes
@@ -312,7 +313,11 @@ export class Merger implements MergeControl {
         const outputBytes = result.outputs.reduce((sum, output) => sum + output.validBytes, 0)
         // The outputs' names, before an entry points into them. In the queue of manifests: an error of a directory's sync is told once, and
         // beside a commit it could be the commit's.
-        const named = (): Task<void> => syncDirectory(store.segments.storage, '')
+        function* named(): Task<void> {
+          if (catalog.directoryFailures !== directoryFailures)
+            throw new Error('a sync of the directory failed meanwhile')
+          yield* catalog.syncNames()
+        }
         catalog.enqueue(named, (unnamed) => {
           if (unnamed !== null || store.log.failures !== failures || this.closed) {
             this.discard(result)
