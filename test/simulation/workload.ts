@@ -96,23 +96,20 @@ export class Workload {
     const { changes } = this.#world
     if (changes.length === 0) return
     const now = this.#world.clock.now()
-    const expired: [number, string][] = []
-    for (const [physical, key] of changes) {
+    // One record each, also for a key of a database that was flushed and is not swept yet: that one no model knows.
+    let sequence = this.#engine.appended - changes.length
+    for (const [physical, key] of changes.splice(0)) {
+      sequence++
       for (let database = 0; database < this.#databases; database++) {
         if (this.#engine.physical(database) !== physical) continue
         const entry = this.#model.state[database]!.get(key)
         if (entry === undefined) continue
         if (entry.expiry === 0 || entry.expiry > now)
           throw this.#world.violation(`key ${JSON.stringify(key)} changed by itself`)
-        expired.push([database, key])
+        this.#trace?.(`  expired ${database} ${JSON.stringify(key)} @${sequence}`)
+        this.#tally.add('expired in the background')
+        this.#model.push(sequence, withKey(this.#model.state, database, key, null))
       }
-    }
-    changes.length = 0
-    let sequence = this.#engine.appended - expired.length
-    for (const [database, key] of expired) {
-      this.#trace?.(`  expired ${database} ${JSON.stringify(key)} @${sequence + 1}`)
-      this.#tally.add('expired in the background')
-      this.#model.push(++sequence, withKey(this.#model.state, database, key, null))
     }
   }
 
