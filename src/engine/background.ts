@@ -1,4 +1,4 @@
-// Where long reading and writing runs: merge, hints, scrub.
+// Where long reading and writing runs: merge, hints, scrub, and the reading of hints at a start.
 //
 // They are tasks over a Storage (merge.ts, hint.ts, scrub.ts). In the server a worker thread drives them (worker-driver.ts), so that copying and
 // checking gigabytes costs the event loop nothing; in simulation and tests they run inline, on the same storage as everything else, step
@@ -6,6 +6,7 @@
 
 import type { Clock } from '../base/clock.ts'
 import { type HintResult, type HintSubject, makeHint } from './hint.ts'
+import { type OrderedHint, orderedHint } from './hint-order.ts'
 import { type Answer, type MergeJob, type MergeResult, mergeTask, type Question } from './merge.ts'
 import { type ScrubJob, type ScrubResult, scrubSegment } from './scrub.ts'
 import type { Storage } from './storage.ts'
@@ -37,6 +38,13 @@ export interface Background {
     progress: (bytesRead: number) => void,
     done: (error: Error | null, result: ScrubResult | undefined) => void,
   ): MergeRun
+  /** Reads a segment's hint in the order that loading it is fast in: see hint-order.ts. `spare` is no longer the caller's. */
+  order(
+    subject: HintSubject,
+    seed: number,
+    spare: OrderedHint | null,
+    done: (error: Error | null, hint: OrderedHint | null) => void,
+  ): void
   /** Ends what runs; calls back when nothing touches the files any more. */
   close(done: () => void): void
 }
@@ -126,6 +134,13 @@ export function inlineBackground(storage: Storage, clock: Clock): Background {
         ended()
       })
       return pace
+    },
+    order(subject, seed, spare, done) {
+      running++
+      run(orderedHint(storage, subject, seed, spare), (error, hint) => {
+        done(error, hint ?? null)
+        ended()
+      })
     },
     close(done) {
       if (running === 0) done()

@@ -141,9 +141,19 @@ export function decodeHint(bytes: Buffer, subject: HintSubject): Hint | null {
   return { bytes, view, count: view.getUint32(at + 12, true), recordsEnd, filter: bytes.subarray(recordsEnd, at) }
 }
 
+/** Where the key of the hint entry at `at` begins. */
+export function hintEntryKey(view: DataView, at: number): number {
+  return at + ((view.getUint16(at + 2, true) & FLAG_EXPIRY) !== 0 ? ENTRY_BYTES + 8 : ENTRY_BYTES)
+}
+
+/** Where the hint entry at `at` ends. */
+export function hintEntryEnd(view: DataView, at: number): number {
+  const value = inlineValue(view.getUint8(at)) ? view.getUint32(at + 12, true) : 0
+  return hintEntryKey(view, at) + view.getUint32(at + 8, true) + value
+}
+
 /** Reads the hint entry at `at` into `head` (key and inline value positions included) and returns the record's offset. */
-export function readHintEntry(hint: Hint, at: number, head: Head): number {
-  const { view } = hint
+export function readHintEntry(view: DataView, at: number, head: Head): number {
   head.kind = view.getUint8(at)
   head.type = view.getUint8(at + 1)
   head.flags = view.getUint16(at + 2, true)
@@ -165,12 +175,16 @@ export function readHintEntry(hint: Hint, at: number, head: Head): number {
   return offset
 }
 
-/** Reads and checks the hint of a segment. Null when there is none that can be used. */
-export function* readHint(storage: Storage, subject: HintSubject): Task<Hint | null> {
+/** Reads and checks the hint of a segment. Null when there is none that can be used. `take` gives the memory for its bytes. */
+export function* readHint(
+  storage: Storage,
+  subject: HintSubject,
+  take: (bytes: number) => Buffer = Buffer.allocUnsafeSlow,
+): Task<Hint | null> {
   try {
     const file = yield* open(storage, hintName(subject.number), 'read')
     try {
-      const bytes = Buffer.allocUnsafeSlow(yield* size(file))
+      const bytes = take(yield* size(file))
       const got = yield* read(file, bytes, 0, bytes.length, 0)
       return got === bytes.length ? decodeHint(bytes, subject) : null
     } finally {
@@ -220,7 +234,7 @@ export function* makeHint(storage: Storage, subject: HintSubject): Task<HintResu
   try {
     const scanner = new SegmentScanner(file, subject.salt, SEGMENT_HEADER_BYTES, subject.validBytes)
     for (;;) {
-      const status = yield* scanner.next()
+      const status = scanner.nextHeld() ? HEAD_GOOD : yield* scanner.next()
       if (status === HEAD_END) break
       // One damaged place is enough: the data must then be read at each start, and the start will report it.
       if (status !== HEAD_GOOD || !scanner.valueGood) return { damagedAt: [scanner.offset] }

@@ -54,7 +54,7 @@ function* contentOf(
     if (typeof header === 'string' || header.number !== number || !header.storeId.equals(storeId)) return 'nothing'
     const scanner = new SegmentScanner(file, header.salt, SEGMENT_HEADER_BYTES, yield* size(file))
     let isLog = false
-    while ((yield* scanner.next()) === HEAD_GOOD) {
+    while (scanner.nextHeld() || (yield* scanner.next()) === HEAD_GOOD) {
       if (scanner.head.kind !== KIND_ANCHOR) return isLog ? 'log' : 'copies'
       const claim = readClaim(scanner.view, scanner.head.keyStart + ANCHOR_KEY_BYTES)
       if (claim.provenSegment !== 0 || claim.previousSegment !== 0) isLog = true

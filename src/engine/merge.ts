@@ -230,7 +230,7 @@ function* fill(batch: Batch, readers: readonly Reader[]): Task<number> {
 function* step(reader: Reader): Task<void> {
   const { scanner } = reader
   for (;;) {
-    const status = yield* scanner.next()
+    const status = scanner.nextHeld() ? HEAD_GOOD : yield* scanner.next()
     if (status === HEAD_END) {
       reader.done = true
       return

@@ -290,6 +290,8 @@ function* fromSegments(
     segments: store.segments,
     databases: store.databases,
     catalog,
+    background: options.background,
+    portions: store.portions,
     reserve,
     onCorruption: options.onCorruption,
     progress: store.loading,

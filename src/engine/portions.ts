@@ -15,6 +15,8 @@ export interface Portions {
   readonly movedEntries: number
   /** Entries of flushed databases that are looked at in one turn. */
   readonly freedEntries: number
+  /** With more sealed data than this, a start has hints read by the background thread. A thread takes 50 ms to begin. */
+  readonly hintsElsewhereBytes: number
 }
 
 export const PORTIONS: Portions = {
@@ -24,4 +26,5 @@ export const PORTIONS: Portions = {
   syncBytes: 4 * 1024 * 1024,
   movedEntries: 2000,
   freedEntries: 4096,
+  hintsElsewhereBytes: 64 * 1024 * 1024,
 }

@@ -10,7 +10,7 @@
 //   4. What lies between the proven position and the end was perhaps never synced: after a failed or missing sync the page cache shows
 //      what the disk does not have. So it is copied, with its sequences, into a fresh segment that is synced and listed before anyone is
 //      served. Batches without their end never happened.
-//   5. The keydir is tidied: tombstones go, keys of flushed databases go, touches are applied, live bytes are counted.
+//   5. The keydir is tidied: tombstones go, keys of flushed databases go, live bytes of touches are counted.
 //
 // The newest sequence of a key wins, in whatever order segments are read. No clock is asked.
 //
@@ -22,13 +22,16 @@ import type { Logger } from '../base/logger.ts'
 import { Slice } from '../base/slice.ts'
 import { MAX_SPANS, Spans } from '../base/spans.ts'
 import { ANCHOR_KEY_BYTES, type AnchorClaim, readClaim } from './anchor.ts'
+import type { Background } from './background.ts'
 import type { Catalog } from './catalog.ts'
 import type { Databases } from './databases.ts'
 import { NONE } from './engine.ts'
 import { dataName, hintName, isTemporary, parseSegmentName, QUARANTINE } from './filename.ts'
-import { type Hint, readHint, readHintEntry } from './hint.ts'
+import { readHintEntry } from './hint.ts'
+import { type OrderedHint, orderedHint } from './hint-order.ts'
 import type { Keydir } from './keydir/keydir.ts'
 import type { Manifest, ManifestSegment } from './manifest.ts'
+import type { Portions } from './portions.ts'
 import {
   FLAG_BATCH,
   FLAG_EXPIRY,
@@ -52,7 +55,20 @@ import { decodeSegmentHeader, SEGMENT_HEADER_BYTES } from './segment-header.ts'
 import type { Segment, Segments } from './segments.ts'
 import type { Storage, StorageFile } from './storage.ts'
 import { TailCopy } from './tail-copy.ts'
-import { close, isMissing, isUnreadable, list, open, read, size, type Task, unlink, wait, write } from './task.ts'
+import {
+  begin,
+  close,
+  isMissing,
+  isUnreadable,
+  list,
+  open,
+  read,
+  size,
+  type Task,
+  unlink,
+  wait,
+  write,
+} from './task.ts'
 
 /** Type of a keydir entry that stands for a delete; only while loading. */
 const TOMBSTONE_TYPE = 7
@@ -85,6 +101,8 @@ export interface RecoveryParts {
   readonly segments: Segments
   readonly databases: Databases
   readonly catalog: Catalog
+  readonly background: Background
+  readonly portions: Portions
   readonly reserve: Reserve
   readonly onCorruption: 'refuse' | 'serve'
   readonly progress: { totalBytes: number; loadedBytes: number }
@@ -109,12 +127,15 @@ export class Recovery {
   /** Touches whose value has not been read yet, by that value's sequence: the newest each. */
   private readonly touches = new Map<number, Touch>()
   private readonly key = new Slice()
-  private readonly heads = Array.from({ length: MAX_SPANS }, () => new Head())
-  private readonly offsets = new Uint32Array(MAX_SPANS)
-  private readonly ahead = new Spans()
+  private readonly head = new Head()
   private readonly out: Recovered
   private systemValue: Buffer | null = null
   private highestDatabase = 0
+  private sealedBytes = 0
+  /** How many of the last hint's records were of keys not seen before. */
+  private newPart = 1
+  /** Entries that stand for a delete. */
+  private tombstones = 0
   /** What is lost, and nobody knows which keys it was about: a reason not to start. */
   readonly lost: string[] = []
   private yieldedAt: number
@@ -143,8 +164,14 @@ export class Recovery {
       else openOnes.push(segment)
       this.p.progress.totalBytes += segment.sizeBytes
     }
-    for (const segment of sealed) {
-      yield* this.loadSealed(segment)
+    this.sealedBytes = sealed.reduce((sum, segment) => sum + segment.sizeBytes, 0)
+    let hint = this.beginHint(sealed[0], null)
+    let loaded: OrderedHint | null = null
+    for (const [i, segment] of sealed.entries()) {
+      const ordered: OrderedHint | null = yield* hint()
+      hint = this.beginHint(sealed[i + 1], loaded)
+      yield* this.loadSealed(segment, ordered)
+      loaded = ordered
       this.p.progress.loadedBytes += segment.sizeBytes
     }
     if (manifest === null) {
@@ -283,9 +310,17 @@ export class Recovery {
 
   // --- sealed segments
 
-  private *loadSealed(segment: Segment): Task<void> {
+  /** Has a segment's hint read and ordered; gives what waits for it. */
+  private beginHint(segment: Segment | undefined, spare: OrderedHint | null): () => Task<OrderedHint | null> {
+    if (segment === undefined) return begin((done) => done(null, null))
+    const { background, keydir, portions, storage } = this.p
     const subject = { number: segment.number, salt: segment.salt, validBytes: segment.sizeBytes }
-    const hint = yield* readHint(this.p.storage, subject)
+    if (this.sealedBytes <= portions.hintsElsewhereBytes) return () => orderedHint(storage, subject, keydir.seed, spare)
+    // Whatever keeps the background from it: a hint is a cache, and the data says the same.
+    return begin((done) => background.order(subject, keydir.seed, spare, (_error, hint) => done(null, hint ?? null)))
+  }
+
+  private *loadSealed(segment: Segment, hint: OrderedHint | null): Task<void> {
     if (hint !== null) {
       segment.hinted = true
       yield* this.loadHint(segment, hint)
@@ -316,32 +351,37 @@ export class Recovery {
     }
   }
 
-  // Some at a time: their keys are looked for together, which takes half as long (keydir.ts: prefetch).
-  private *loadHint(segment: Segment, hint: Hint): Task<void> {
-    const { heads, offsets, ahead } = this
-    ahead.bytes = hint.bytes
-    for (let at = 0, n = 0; at < hint.recordsEnd; n++) {
-      let count = 0
-      ahead.count = 0
-      for (; count < MAX_SPANS && at < hint.recordsEnd; count++) {
-        const head = heads[count] as Head
-        offsets[count] = readHintEntry(hint, at, head)
+  private *loadHint(segment: Segment, { bytes, hashes }: OrderedHint): Task<void> {
+    const { head } = this
+    const { keydir, progress } = this.p
+    // If what is left is like this one, and brings as many new keys as the one before.
+    const left = (progress.totalBytes - progress.loadedBytes) / segment.sizeBytes
+    const before = keydir.total
+    keydir.expect(before + hashes.length * left * this.newPart)
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    let at = 0
+    for (let i = 0; i < hashes.length; ) {
+      const end = Math.min(i + 512, hashes.length)
+      for (; i < end; i++) {
+        const offset = readHintEntry(view, at, head)
         at = head.end
-        if (head.database !== (heads[0] as Head).database) continue
-        ahead.starts[ahead.count] = head.keyStart
-        ahead.ends[ahead.count++] = head.valueStart
+        this.apply(segment, offset, head, buffer, hashes[i] as number)
       }
-      this.p.keydir.prefetch((heads[0] as Head).database, ahead)
-      for (let i = 0; i < count; i++) this.apply(segment, offsets[i] as number, heads[i] as Head, hint.bytes)
-      if (n % 8 === 0) yield* this.giveWay()
+      yield* this.giveWay()
     }
+    if (hashes.length > 0) this.newPart = (keydir.total - before) / hashes.length
   }
 
   // Reads a synced segment's data: every gap in it is rot. Batches of sealed segments are complete.
   private *scan(segment: Segment, limit: number): Task<void> {
     const file = yield* this.fileOf(segment)
     const scanner = new SegmentScanner(file, segment.salt, SEGMENT_HEADER_BYTES, limit)
-    for (let n = 0; ; n++) {
+    for (;;) {
+      if (this.applyHeld(segment, scanner)) {
+        yield* this.giveWay()
+        continue
+      }
       const status = yield* scanner.next()
       if (status === HEAD_END) return
       if (status === HEAD_UNKNOWN) throw unsupported(dataName(segment.number))
@@ -360,11 +400,44 @@ export class Recovery {
         }
         this.report(segment, scanner.offset, 'a value does not match its checksum')
       }
-      // An open segment's range is in no manifest yet, and a merge asks it whether older records may lie here.
-      if (scanner.head.kind !== KIND_ANCHOR) segment.note(scanner.head.sequence, scanner.head.timeMs)
-      this.apply(segment, scanner.offset, scanner.head, scanner.bytes)
-      if (n % 256 === 0) yield* this.giveWay()
+      this.applyScanned(segment, scanner.offset, scanner.head, scanner.bytes)
     }
+  }
+
+  private readonly heads = Array.from({ length: MAX_SPANS }, () => new Head())
+  private readonly offsets = new Uint32Array(MAX_SPANS)
+  private readonly ahead = new Spans()
+
+  // Takes in the records that the scanner has in memory, some at a time: their keys are looked for together, which takes half as long
+  // (keydir.ts: prefetch). False: there are none, or the first is not good.
+  private applyHeld(segment: Segment, scanner: SegmentScanner): boolean {
+    const { heads, offsets, ahead } = this
+    const own = scanner.head
+    let count = 0
+    ahead.bytes = scanner.bytes
+    ahead.count = 0
+    for (; count < MAX_SPANS; count++) {
+      const head = heads[count] as Head
+      scanner.head = head
+      if (!scanner.nextHeld()) break
+      offsets[count] = scanner.offset
+      if (head.database !== (heads[0] as Head).database) continue
+      ahead.starts[ahead.count] = head.keyStart
+      ahead.ends[ahead.count++] = head.valueStart
+    }
+    scanner.head = own
+    if (count === 0) return false
+    this.p.keydir.prefetch((heads[0] as Head).database, ahead)
+    for (let i = 0; i < count; i++) {
+      this.applyScanned(segment, offsets[i] as number, heads[i] as Head, scanner.bytes)
+    }
+    return true
+  }
+
+  private applyScanned(segment: Segment, offset: number, head: Head, bytes: Buffer): void {
+    // An open segment's range is in no manifest yet, and a merge asks it whether older records may lie here.
+    if (head.kind !== KIND_ANCHOR) segment.note(head.sequence, head.timeMs)
+    this.apply(segment, offset, head, bytes)
   }
 
   private lose(segment: Segment, from: number, to: number): void {
@@ -440,7 +513,7 @@ export class Recovery {
       // Batches are taken in whole: the end of what is good never lies inside one.
       let inBatch = false
       for (let n = 0; ; n++) {
-        const status = yield* scanner.next()
+        const status = scanner.nextHeld() ? HEAD_GOOD : yield* scanner.next()
         if (status === HEAD_UNKNOWN) throw unsupported(dataName(segment.number))
         if (status === HEAD_END) break
         if (status !== HEAD_GOOD || !scanner.valueGood) {
@@ -517,7 +590,7 @@ export class Recovery {
     const scanner = new SegmentScanner(file, segment.salt, from, segment.sizeBytes)
     let reached = from
     for (;;) {
-      const status = yield* scanner.next()
+      const status = scanner.nextHeld() ? HEAD_GOOD : yield* scanner.next()
       if (status !== HEAD_GOOD || !scanner.valueGood || scanner.offset >= to) return reached
       if ((scanner.head.flags & FLAG_BATCH) === 0) reached = scanner.offset + recordLength(scanner)
     }
@@ -532,7 +605,7 @@ export class Recovery {
     if (goodTo <= keep) return
     const scanner = new SegmentScanner(file, segment.salt, Math.max(keep, SEGMENT_HEADER_BYTES), goodTo)
     for (let n = 0; ; n++) {
-      const status = yield* scanner.next()
+      const status = scanner.nextHeld() ? HEAD_GOOD : yield* scanner.next()
       if (status === HEAD_END) return
       // The survey has found these records good; a disk that now says otherwise ends the log here.
       if (status !== HEAD_GOOD || !scanner.valueGood) {
@@ -596,23 +669,24 @@ export class Recovery {
 
   // --- taking a record in
 
-  private apply(segment: Segment, offset: number, head: Head, bytes: Buffer): void {
+  private apply(segment: Segment, offset: number, head: Head, bytes: Buffer, known: number | null = null): void {
     if (head.sequence > this.out.lastSequence) this.out.lastSequence = head.sequence
     const key = this.key.set(bytes, head.keyStart, head.valueStart)
+    const hash = known ?? this.p.keydir.hash(head.database, key)
     switch (head.kind) {
       case KIND_VALUE:
-        this.applyValue(segment, offset, head, key)
+        this.applyValue(segment, offset, head, key, hash)
         return
       case KIND_TOMBSTONE:
         segment.tombstones++
         segment.tombstoneBytes += recordBytes(0, head.keyLength, 0)
-        this.applyTombstone(segment, head, key)
+        this.applyTombstone(segment, head, key, hash)
         return
       case KIND_TOUCH: {
         const view = new DataView(bytes.buffer, bytes.byteOffset + head.valueStart, TOUCH_BYTES)
         const reference = readUint48(view, 0)
         const { sequence, expiry } = head
-        this.applyTouch(head.database, key, reference, { sequence, expiry, segment, offset })
+        this.applyTouch(head.database, key, hash, reference, { sequence, expiry, segment, offset })
         return
       }
       case KIND_SYSTEM:
@@ -626,14 +700,16 @@ export class Recovery {
     }
   }
 
-  private applyValue(segment: Segment, offset: number, head: Head, key: Slice): void {
+  private applyValue(segment: Segment, offset: number, head: Head, key: Slice, hash: number): void {
     const { keydir } = this.p
     if (head.database > this.highestDatabase) this.highestDatabase = head.database
-    let entry = keydir.find(head.database, key)
-    if (entry === NONE) entry = keydir.insert(head.database, key)
+    let entry = keydir.find(head.database, key, hash)
+    if (entry === NONE) entry = keydir.insert(head.database, key, hash)
     else if (keydir.sequence(entry) >= head.sequence) return
+    else this.replaced(entry)
     const wide = (head.flags & FLAG_EXPIRY) !== 0
     keydir.place(entry, segment.slot, offset, head.valueLength, head.sequence, head.type, wide)
+    segment.liveBytes += recordBytes(head.flags & FLAG_EXPIRY, head.keyLength, head.valueLength)
     this.setExpiry(entry, head.expiry)
     const touch = this.touches.get(head.sequence)
     if (touch === undefined) return
@@ -651,9 +727,9 @@ export class Recovery {
   }
 
   // Most touches lie behind their value and are applied at once; the others wait for it. A value that was overwritten has none.
-  private applyTouch(database: number, key: Slice, reference: number, touch: Touch): void {
+  private applyTouch(database: number, key: Slice, hash: number, reference: number, touch: Touch): void {
     const { keydir } = this.p
-    const entry = keydir.find(database, key)
+    const entry = keydir.find(database, key, hash)
     const current = entry === NONE ? 0 : keydir.sequence(entry)
     if (current > reference) return
     if (current < reference || keydir.type(entry) === TOMBSTONE_TYPE) {
@@ -666,19 +742,32 @@ export class Recovery {
     keydir.setTouch(entry, touch.sequence, touch.segment.slot, touch.offset)
   }
 
-  private applyTombstone(segment: Segment, head: Head, key: Slice): void {
+  private applyTombstone(segment: Segment, head: Head, key: Slice, hash: number): void {
     const { keydir } = this.p
-    let entry = keydir.find(head.database, key)
-    if (entry === NONE) entry = keydir.insert(head.database, key)
+    let entry = keydir.find(head.database, key, hash)
+    if (entry === NONE) entry = keydir.insert(head.database, key, hash)
     else if (keydir.sequence(entry) >= head.sequence) return
+    else this.replaced(entry)
     keydir.place(entry, segment.slot, 0, 0, head.sequence, TOMBSTONE_TYPE, false)
+    this.tombstones++
     this.setExpiry(entry, 0)
+  }
+
+  // What an entry stood for is not the newest any more.
+  private replaced(entry: number): void {
+    const { keydir, segments } = this.p
+    if (keydir.type(entry) === TOMBSTONE_TYPE) {
+      this.tombstones--
+      return
+    }
+    const length = recordBytes(keydir.wide(entry) ? FLAG_EXPIRY : 0, keydir.keyLength(entry), keydir.valueSize(entry))
+    segments.at(keydir.segment(entry)).liveBytes -= length
   }
 
   // --- tidying
 
   private *tidy(): Task<void> {
-    const { keydir, segments, databases } = this.p
+    const { keydir, databases } = this.p
     const { system } = this.out
     if (this.systemValue !== null) databases.decode(this.systemValue)
     databases.used(this.highestDatabase)
@@ -689,24 +778,25 @@ export class Recovery {
       cursor = keydir.settle(cursor)
       yield* this.giveWay()
     } while (cursor !== 0)
+    // Most stores have nothing to tidy: looking at each entry would be a sixth of the time that loading takes.
+    if (this.tombstones === 0 && keydir.rowCount === 0 && keydir.databaseIds().every((id) => databases.isMapped(id)))
+      return
     do {
-      cursor = keydir.scan(cursor, 1024, (entry) => {
-        if (keydir.type(entry) === TOMBSTONE_TYPE || !databases.isMapped(keydir.database(entry))) {
-          keydir.unlink(entry)
-          keydir.free(entry)
-          return
-        }
-        const flags = keydir.wide(entry) ? FLAG_EXPIRY : 0
-        const length = recordBytes(flags, keydir.keyLength(entry), keydir.valueSize(entry))
-        segments.at(keydir.segment(entry)).liveBytes += length
-        if (keydir.hasRow(entry) && keydir.touchSequence(entry) !== 0) {
-          const expires = keydir.expiry(entry) !== 0 ? FLAG_EXPIRY : 0
-          const touch = recordBytes(expires, keydir.keyLength(entry), TOUCH_BYTES)
-          segments.at(keydir.touchSegment(entry)).liveBytes += touch
-        }
-      })
+      cursor = keydir.scan(cursor, 1024, (entry) => this.tidyEntry(entry))
       yield* this.giveWay()
     } while (cursor !== 0)
+  }
+
+  private tidyEntry(entry: number): void {
+    const { keydir, segments, databases } = this.p
+    if (keydir.type(entry) === TOMBSTONE_TYPE || !databases.isMapped(keydir.database(entry))) {
+      this.replaced(entry)
+      keydir.unlink(entry)
+      keydir.free(entry)
+    } else if (keydir.touchSequence(entry) !== 0) {
+      const expires = keydir.expiry(entry) !== 0 ? FLAG_EXPIRY : 0
+      segments.at(keydir.touchSegment(entry)).liveBytes += recordBytes(expires, keydir.keyLength(entry), TOUCH_BYTES)
+    }
   }
 
   private *giveWay(): Task<void> {

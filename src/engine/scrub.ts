@@ -77,7 +77,7 @@ export function* scrubSegment(
       const scanner = new SegmentScanner(file, job.salt, SEGMENT_HEADER_BYTES, job.validBytes)
       let rested = 0
       for (;;) {
-        const status = yield* scanner.next()
+        const status = scanner.nextHeld() ? HEAD_GOOD : yield* scanner.next()
         if (status === HEAD_END) break
         const from = scanner.offset
         if (status !== HEAD_GOOD) {

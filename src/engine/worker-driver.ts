@@ -1,11 +1,12 @@
-// Runs merge, hints and scrub in a worker thread: the only user of node:worker_threads on this side (worker.ts is the other).
+// Runs merge, hints, scrub and the reading of hints in a worker thread: the only user of node:worker_threads on this side (worker.ts is the other).
 //
 // The worker is started with the first job and ends with the store. Its heap is limited, and when it dies (out of memory, a bug), the
 // job it had fails like any other failed job: nothing it wrote counts before the owner has committed it. The next job starts a new one.
 
 import { Worker } from 'node:worker_threads'
 import type { Background, MergeHandlers, MergeRun } from './background.ts'
-import type { HintResult } from './hint.ts'
+import type { HintResult, HintSubject } from './hint.ts'
+import { buffersOf, type OrderedHint } from './hint-order.ts'
 import type { Answer, MergeJob, MergeResult, Question } from './merge.ts'
 import type { ScrubJob, ScrubResult } from './scrub.ts'
 
@@ -14,6 +15,7 @@ const HEAP_MB = 512
 /** What is said between the threads. `id` is the job's. */
 export type ToWorker =
   | { kind: 'hint'; id: number; number: number; saltLow: number; saltHigh: number; validBytes: number }
+  | { kind: 'order'; id: number; subject: HintSubject; seed: number; spare: OrderedHint | null }
   | { kind: 'merge'; id: number; job: MergeJob }
   | { kind: 'scrub'; id: number; job: ScrubJob }
   | { kind: 'answer'; id: number; answer: Answer }
@@ -23,6 +25,7 @@ export type FromWorker =
   | { kind: 'ask'; id: number; question: Question }
   | { kind: 'progress'; id: number; bytesRead: number; bytesWritten: number }
   | { kind: 'hinted'; id: number; result: HintResult }
+  | { kind: 'ordered'; id: number; result: OrderedHint | null }
   | { kind: 'merged'; id: number; result: MergeResult }
   | { kind: 'scrubbed'; id: number; result: ScrubResult }
   | {
@@ -73,8 +76,8 @@ export function workerBackground(directory: string): Background {
     }
   }
 
-  const send = (message: ToWorker): void => {
-    worker?.postMessage(message)
+  const send = (message: ToWorker, handedOver: readonly ArrayBuffer[] = []): void => {
+    worker?.postMessage(message, handedOver)
   }
 
   const start = (job: Job): number => {
@@ -119,6 +122,11 @@ export function workerBackground(directory: string): Background {
       const id = start({ handlers: { progress }, done: done as Job['done'] })
       send({ kind: 'scrub', id, job })
       return steering(id)
+    },
+    order({ number, salt, validBytes }, seed, spare, done) {
+      const id = start({ handlers: null, done: done as Job['done'] })
+      const handedOver = spare === null ? [] : buffersOf(spare)
+      send({ kind: 'order', id, subject: { number, salt, validBytes }, seed, spare }, handedOver)
     },
     close(done) {
       const ending = worker

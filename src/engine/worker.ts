@@ -1,9 +1,10 @@
-// The background thread: drives merge, hint and scrub tasks on files of its own. See worker-driver.ts for what is said between the threads.
+// The background thread: drives merge, hint, scrub and order tasks on files of its own. See worker-driver.ts for what is said between the threads.
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../base/clock.ts'
 import { Pace } from './background.ts'
 import { makeHint } from './hint.ts'
+import { buffersOf, orderedHint } from './hint-order.ts'
 import { type Answer, mergeTask } from './merge.ts'
 import { nodeStorage } from './node-storage.ts'
 import { scrubSegment } from './scrub.ts'
@@ -37,6 +38,12 @@ port.on('message', (message: ToWorker) => {
       })
       return
     }
+    case 'order':
+      run(orderedHint(storage, message.subject, message.seed, message.spare), (error, result) => {
+        if (error !== null || result === undefined) failed(id, error ?? new Error('no result'))
+        else port.postMessage({ kind: 'ordered', id, result }, result === null ? [] : buffersOf(result))
+      })
+      return
     case 'merge': {
       const pace = new Pace(systemClock)
       paces.set(id, pace)

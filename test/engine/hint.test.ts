@@ -3,6 +3,8 @@ import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
 import { filterHas, filterHash } from '../../src/engine/filter.ts'
 import { decodeHint, HintBuilder, type HintSubject, makeHint, readHint, readHintEntry } from '../../src/engine/hint.ts'
+import { type OrderedHint, orderHint } from '../../src/engine/hint-order.ts'
+import { KeyHash } from '../../src/engine/keydir/key-hash.ts'
 import { nodeStorage } from '../../src/engine/node-storage.ts'
 import {
   FLAG_BATCH,
@@ -78,7 +80,7 @@ test('every record but anchors and batch ends is there, in order, with what a st
       const head = new Head()
       let at = 0
       for (const record of expected) {
-        expect(readHintEntry(hint, at, head)).toBe(record.offset)
+        expect(readHintEntry(hint.view, at, head)).toBe(record.offset)
         const { kind, database, sequence, timeMs } = record
         const flags = record.flags & ~FLAG_BATCH
         expect(head).toMatchObject({ kind, flags, database, sequence, timeMs, valueLength: record.value.length })
@@ -138,7 +140,7 @@ test('a hint made from a real segment says what the segment holds; of a damaged 
   const head = new Head()
   const found: unknown[] = []
   for (let at = 0; at < hint.recordsEnd; at = head.end) {
-    const offset = readHintEntry(hint, at, head)
+    const offset = readHintEntry(hint.view, at, head)
     const key = hint.bytes.toString('latin1', head.keyStart, head.valueStart)
     found.push([offset, head.kind, head.sequence, head.expiry, key])
   }
@@ -152,4 +154,41 @@ test('a hint made from a real segment says what the segment holds; of a damaged 
   fs.writeFileSync(dataPath(directory, segment.number), bytes)
   expect(await perform(makeHint(storage, segment))).toEqual({ damagedAt: [victim.offset] })
   expect(fs.existsSync(hintPath(directory, segment.number))).toBe(false)
+})
+
+test('ordered, a hint has the same records, each with the hash of its key, those of one hash in their order', () => {
+  const keyHash = new KeyHash(12345)
+  const entriesOf = (bytes: Uint8Array): string[] => {
+    const entries: string[] = []
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    const head = new Head()
+    for (let at = 0; at < bytes.length; at = head.end) {
+      const offset = readHintEntry(view, at, head)
+      const hash = keyHash.of(head.database, bytes, head.keyStart, head.valueStart)
+      entries.push(`${hash} ${offset} ${Buffer.from(bytes.subarray(at, head.end)).toString('hex')}`)
+    }
+    return entries
+  }
+  const hashOf = (entry: string): number => Number(entry.split(' ')[0])
+  let spare: OrderedHint | null = null
+  fc.assert(
+    fc.property(fc.array(samples, { maxLength: 100 }), (records) => {
+      // Few keys, so that many records share one.
+      const few = records.map((record) => ({ ...record, database: 0, key: record.key.subarray(0, 1) }))
+      const hint = decodeHint(build(few), subject)
+      if (hint === null) return expect.fail('not accepted')
+      const ordered = orderHint(hint, keyHash, spare)
+      const found = entriesOf(ordered.bytes)
+      const plain = entriesOf(hint.bytes.subarray(0, hint.recordsEnd))
+      expect([...ordered.hashes]).toEqual(found.map(hashOf))
+      expect([...found].sort()).toEqual([...plain].sort())
+      for (const hash of new Set(found.map(hashOf))) {
+        const same = (entry: string): boolean => hashOf(entry) === hash
+        expect(found.filter(same)).toEqual(plain.filter(same))
+      }
+      const parts = [...ordered.hashes].map((hash) => hash >>> 23)
+      expect(parts).toEqual([...parts].sort((a, b) => a - b))
+      spare = ordered
+    }),
+  )
 })

@@ -33,6 +33,7 @@ const CRUMBS: Portions = {
   syncBytes: 200,
   movedEntries: 1,
   freedEntries: 1,
+  hintsElsewhereBytes: 0,
 }
 /** Own merges come when the clock has moved by so much, and take whatever has something dead. */
 const SOON = 60

@@ -5,14 +5,17 @@ import * as path from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { crc32 } from '../../src/base/crc32.ts'
 import { anchorSeed, sealAnchor } from '../../src/engine/anchor.ts'
+import type { Background } from '../../src/engine/background.ts'
 import { dataName, hintName, MANIFEST, QUARANTINE } from '../../src/engine/filename.ts'
 import { makeHint, readHint } from '../../src/engine/hint.ts'
 import { decodeManifest, encodeManifest, isWholeManifest } from '../../src/engine/manifest.ts'
 import { nodeStorage } from '../../src/engine/node-storage.ts'
+import { PORTIONS } from '../../src/engine/portions.ts'
 import { FLAG_BATCH, KIND_ANCHOR, KIND_BATCH_END, KIND_TOMBSTONE, KIND_TOUCH } from '../../src/engine/record.ts'
 import { SEGMENT_HEADER_BYTES } from '../../src/engine/segment-header.ts'
 import type { Storage, StorageError } from '../../src/engine/storage.ts'
 import { run, type Task } from '../../src/engine/task.ts'
+import { workerBackground } from '../../src/engine/worker-driver.ts'
 import { flip, hurt, newestOf } from './damage.ts'
 import { FaultyStorage } from './faulty-storage.ts'
 import { allRecords, dataPath, type FoundRecord, hintPath, manifestOf, recordsOf } from './files.ts'
@@ -424,6 +427,41 @@ describe('hints', () => {
     await store.close()
     return { directory: store.directory, segment: manifestOf(store.directory).segments[0]! }
   }
+
+  test.each([
+    ['by the thread', (directory: string): Background => workerBackground(directory)],
+    [
+      'by a thread that cannot, so that the data is read',
+      (directory: string): Background => ({
+        ...workerBackground(directory),
+        order: (_subject, _seed, _spare, done) => done(new Error('it has died'), null),
+      }),
+    ],
+  ])('read %s, a start shows what it shows without', async (_, background) => {
+    const store = await TestStore.open(freshDirectory(), { mergeEnabled: false })
+    const value = (i: number): string => `value ${i} `.repeat((i % 7) + 1)
+    for (let round = 0; round < 4; round++) {
+      for (let i = round; i < 300; i += 1 + round) store.put(`key ${i}`, value(i + round), 0, i % 3)
+      for (let i = 0; i < 300; i += 50) {
+        store.remove(`key ${i + round}`, (i + round) % 3)
+        store.setExpiry(`key ${i + 4}`, store.clock.now() + 1e9, (i + 4) % 3)
+      }
+      await store.seal()
+    }
+    await store.quiet()
+    const expected = await store.contents()
+    await store.close()
+    removeFiles(store.directory, '.image')
+    const portions = { ...PORTIONS, hintsElsewhereBytes: 0 }
+    const again = await TestStore.open(store.directory, {
+      mergeEnabled: false,
+      portions,
+      background: background(store.directory),
+    })
+    expect(await again.contents()).toEqual(expected)
+    expect(again.warnings).toEqual([])
+    await again.close()
+  })
 
   test('a file that becomes shorter while it is read is none', async () => {
     const { directory, segment } = await hinted()

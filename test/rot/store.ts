@@ -39,10 +39,11 @@ export interface RotOptions extends Partial<EngineSettings> {
 /** What a start ended in. */
 export type Start = RotStore | (Error & { code?: string })
 
-const idle: Background = {
+const idle = (working: Background): Background => ({
   ...inlineBackground(new MemoryStorage(new Map()), new StillClock()),
   hint: () => {},
-}
+  order: working.order,
+})
 
 export class RotStore {
   readonly engine: Bitcask
@@ -62,6 +63,7 @@ export class RotStore {
   static open(disk: Disk, options: RotOptions = {}): Start {
     const storage = new MemoryStorage(disk)
     const clock = new StillClock()
+    const working = inlineBackground(storage, clock)
     const warnings: string[] = []
     const { onCorruption = 'refuse', works = true, seed = 1, ...changed } = options
     const logger: Logger = {
@@ -83,7 +85,7 @@ export class RotStore {
         reserveBytes: 0,
         storage,
         lock: null,
-        background: works ? inlineBackground(storage, clock) : idle,
+        background: works ? working : idle(working),
         random: randomFrom(seed).next,
       },
       { onReleased() {}, onFailed() {}, onGate() {}, onChange() {} },

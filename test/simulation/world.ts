@@ -26,6 +26,7 @@ const PORTIONS: Portions = {
   syncBytes: 1000,
   movedEntries: 2,
   freedEntries: 3,
+  hintsElsewhereBytes: 1500,
 }
 
 /** Small, so that building and giving up the reserve is part of every run. */

@@ -49,6 +49,8 @@ for (let n = LARGEST; n <= SMALLEST; n++) {
 }
 /** In a bulk load. */
 const BULK_STEP = 4
+/** A page grows to what it is expected to need, but no more than this at once: an expectation can be wrong. */
+const LARGEST_GROWTH = 4
 /** Pages looked at in one step of `settle`: about a millisecond. */
 const PAGES_A_SETTLE = 256
 /** Two pages whose counts together are below this become one. Far from the count at which a page splits. */
@@ -76,7 +78,10 @@ export class Buckets {
   private freeSlabs: number[] = []
   private slabsOf: number[][] = []
   private pagesOf: number[] = []
+  private expected = 0 // in a bulk load: how many there will be
   private readonly scratch = new Int32Array(2 * 2 * 1024) // two pages
+  private readonly parts = new Int32Array(4) // what a page is split into
+  private readonly partCounts = new Int32Array(4)
 
   constructor() {
     for (let n = 0; n <= SMALLEST; n++) {
@@ -233,9 +238,15 @@ export class Buckets {
     this.step = BULK_STEP
   }
 
+  /** In a bulk load: how many values there will be, as far as one can tell. Pages that grow then get room for their part of that at once. */
+  expect(count: number): void {
+    this.expected = count
+  }
+
   /** After a bulk load: looks at some pages from `cursor` (0 at first) on. Returns where to go on, 0 at the end. */
   settle(cursor: number): number {
     this.step = 1
+    this.expected = 0
     let i = cursor
     for (let n = 0; n < PAGES_A_SETTLE && i < this.directory.length; n++) {
       const page = this.directory[i] as number
@@ -281,11 +292,15 @@ export class Buckets {
     return this.chunks[page >>> (8 + SLABS_PER_CHUNK_SHIFT)] as Int32Array
   }
 
-  /** A full page: a larger one, or two. */
+  /** A full page: a larger one, or two; or what it will need soon, when that is known. */
   private makeRoom(page: number): void {
     const n = (page & 15) + 1
-    if (n > LARGEST) this.resize(page, Math.max(LARGEST, n - this.step))
-    else this.split(page)
+    const growth = Math.min(LARGEST_GROWTH, this.expected / this.count_)
+    const wanted = (limits[n] as number) * growth
+    const largest = limits[LARGEST] as number
+    if (wanted > largest) this.split(page, wanted > 2 * largest ? 2 : 1, growth)
+    else if (n > LARGEST) this.resize(page, Math.max(LARGEST, Math.min(n - this.step, classFor(wanted))))
+    else this.split(page, 1, 1)
   }
 
   private resize(page: number, n: number): void {
@@ -295,37 +310,34 @@ export class Buckets {
     this.setDirectory(hash, depth, target)
   }
 
-  private split(page: number): void {
+  /** Two pages by the next bit of the hash, or four by the next two, each with room for `growth` times what it gets. */
+  private split(page: number, bits: number, growth: number): void {
     const { depth, hash } = this.takeOut(page, 0)
-    assert(depth < MAX_DEPTH, 'the hash spreads')
-    if (depth === this.depth) this.doubleDirectory()
-    const { scratch } = this
-    const bit = 1 << (31 - depth)
+    const below = depth + bits
+    assert(below <= MAX_DEPTH, 'the hash spreads')
+    while (below > this.depth) this.doubleDirectory()
+    const { scratch, parts, partCounts } = this
+    const shift = 32 - below
+    const mask = (1 << bits) - 1
     const end = 2 * (usable[(page & 15) + 1] as number)
-    let right = 0
-    let left = 0
+    partCounts.fill(0)
     for (let at = 0; at < end; at += 2) {
-      if ((scratch[at + 1] as number) === 0) continue
-      if (((scratch[at] as number) & bit) !== 0) right++
-      else left++
+      if ((scratch[at + 1] as number) !== 0) (partCounts[((scratch[at] as number) >>> shift) & mask] as number)++
     }
-    const leftHash = hash & ~bit & (-1 << (31 - depth))
-    const leftPage = this.newPage(classFor(left), leftHash, depth + 1, left)
-    const rightPage = this.newPage(classFor(right), leftHash | bit, depth + 1, right)
-    const leftSlots = this.slotsOf(leftPage)
-    const rightSlots = this.slotsOf(rightPage)
-    const leftSize = usable[(leftPage & 15) + 1] as number
-    const rightSize = usable[(rightPage & 15) + 1] as number
+    const first = hash & -(1 << (32 - depth))
+    for (let part = 0; part <= mask; part++) {
+      const count = partCounts[part] as number
+      parts[part] = this.newPage(classFor(count * growth), first | (part << shift), below, count)
+      this.moved += count
+    }
     for (let at = 0; at < end; at += 2) {
       const value = scratch[at + 1] as number
       if (value === 0) continue
       const h = scratch[at] as number
-      if ((h & bit) !== 0) put(rightSlots, firstSlot(rightPage), rightSize, h, value)
-      else put(leftSlots, firstSlot(leftPage), leftSize, h, value)
+      const target = parts[(h >>> shift) & mask] as number
+      put(this.slotsOf(target), firstSlot(target), usable[(target & 15) + 1] as number, h, value)
     }
-    this.moved += left + right
-    this.setDirectory(leftHash, depth + 1, leftPage)
-    this.setDirectory(leftHash | bit, depth + 1, rightPage)
+    for (let part = 0; part <= mask; part++) this.setDirectory(first | (part << shift), below, parts[part] as number)
   }
 
   private mergeWithNeighbour(page: number, count: number): void {

@@ -75,6 +75,11 @@ export class Keydir {
     this.keyHash = new KeyHash(options.seed ?? randomSeed())
   }
 
+  /** What makes its hashes those of no other keydir: for orderHint. */
+  get seed(): number {
+    return this.keyHash.seed
+  }
+
   /** Linked entries of all databases. */
   get total(): number {
     return this.linked
@@ -348,6 +353,16 @@ export class Keydir {
     return this.rows.queued
   }
 
+  /** Entries with an expiry or a touch. */
+  get rowCount(): number {
+    return this.rows.count
+  }
+
+  /** Physical ids of the databases that have linked entries. */
+  databaseIds(): number[] {
+    return [...this.databases.keys()]
+  }
+
   /** Linked entries of a database. */
   count(database: number): number {
     return this.databases.get(database)?.linked ?? 0
@@ -379,6 +394,11 @@ export class Keydir {
   /** Many inserts follow, then `settle` until it returns 0: see buckets.ts. */
   beginBulk(): void {
     this.buckets.beginBulk()
+  }
+
+  /** In a bulk load: how many entries there will be, as far as one can tell. */
+  expect(count: number): void {
+    this.buckets.expect(count)
   }
 
   settle(cursor: number): number {

@@ -345,6 +345,27 @@ describe('keydir', () => {
     for (let i = 0; i < 2 * count; i++) if (keydir.find(0, sliceOf(`k${i}`)) !== i) throw new Error(`k${i} is lost`)
   })
 
+  it('a bulk load that knows how much will come moves less still, and one that was told wrong is no larger than four of the same', () => {
+    const count = 200_000
+    const load = (expected: number): Keydir => {
+      const keydir = new Keydir({ seed: 3 })
+      keydir.beginBulk()
+      keydir.expect(expected)
+      for (let i = 0; i < count; i++) keydir.insert(0, sliceOf(`k${i}`))
+      for (let cursor = keydir.settle(0); cursor !== 0; ) cursor = keydir.settle(cursor)
+      for (let i = 0; i < count; i++) if (keydir.find(0, sliceOf(`k${i}`)) !== i) throw new Error(`k${i} is lost`)
+      return keydir
+    }
+    const plain = load(0)
+    const told = load(count)
+    const misled = load(count * 1000)
+    expect(told.slotsMoved).toBeLessThan(plain.slotsMoved / 2)
+    expect(misled.bytes().index).toBeLessThanOrEqual(plain.bytes().index * 4.5)
+    // Afterwards it grows as it should, and nothing of the expectation is left.
+    for (let i = count; i < 2 * count; i++) misled.insert(0, sliceOf(`k${i}`))
+    expect(misled.bytes().index).toBeLessThanOrEqual(12 * 2 * count)
+  })
+
   it('visits what is there during a whole scan exactly once, whatever else happens', () => {
     fc.assert(
       fc.property(
