@@ -1,6 +1,7 @@
 // Faults of the real server's disk, by hand and for long (test/faults):
 //
 //   npm run soak -- real-faults [--sample N] [--seed S] [--jobs J]     every call and way; or N of them, by chance
+//   npm run soak -- real-faults --from K [--seed S] [--jobs J]         every one from the K-th on: to go on with a run that was ended
 //   npm run soak -- real-faults --pairs N [--seed S] [--jobs J]        N pairs: one in the story, one in the start after it
 //   npm run soak -- real-faults --only K [--seed S]                    the K-th of a seed's cases again
 //
@@ -43,6 +44,8 @@ export interface Wanted {
   readonly pairs?: number
   /** Only that case. */
   readonly only?: number
+  /** Leaves out as many. */
+  readonly from?: number
   /** Default: all. */
   readonly scenes?: readonly Scene[]
   /** Runs at once. Default 2. */
@@ -102,7 +105,7 @@ type Job = () => Promise<Outcome[]>
 function* singles(stages: readonly Stage[], wanted: Wanted, random: Random): Generator<Job> {
   const all = stages.flatMap((stage) => [...everyFault(stage.calls)].map((fault) => ({ stage, fault })))
   if (wanted.sample !== undefined || wanted.only !== undefined) shuffle(all, random)
-  const from = wanted.only ?? 0
+  const from = wanted.only ?? wanted.from ?? 0
   const to = wanted.only === undefined ? (wanted.sample ?? all.length) : from + 1
   for (const { stage, fault } of all.slice(from, to)) {
     const seed = random.below(2 ** 32)
@@ -138,6 +141,7 @@ export async function soakRealFaults(args: readonly string[]): Promise<number> {
       sample: { type: 'string' },
       pairs: { type: 'string' },
       only: { type: 'string' },
+      from: { type: 'string' },
       seed: { type: 'string' },
       jobs: { type: 'string', default: '2' },
     },
@@ -150,6 +154,7 @@ export async function soakRealFaults(args: readonly string[]): Promise<number> {
     ...(values.sample === undefined ? {} : { sample: Number(values.sample) }),
     ...(values.pairs === undefined ? {} : { pairs: Number(values.pairs) }),
     ...(values.only === undefined ? {} : { only: Number(values.only) }),
+    ...(values.from === undefined ? {} : { from: Number(values.from) }),
     progress: (line) => console.log(line),
   })
   console.log(
