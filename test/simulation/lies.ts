@@ -62,6 +62,7 @@ export function misreadEach(seed: number, ending: 'stop' | 'kill'): number {
     const error = again.open(settings, DATABASES)
     if (error !== null) throw new Violation(`failed to start: ${error.stack}`)
     again.disk.faults.clear()
+    if (again.warnings.some((line) => line.includes('no good MANIFEST'))) throw new Violation('the MANIFEST is good')
     return [again.dump(DATABASES), again]
   }
   const [truth] = start(() => {}, null)

@@ -293,9 +293,10 @@ async function untilAlone(asker: RawConnection): Promise<void> {
   }
 }
 
+// Whole lines only: the last one may be on its way.
 const lines = (file: string): string[] => {
   try {
-    return readFileSync(file, 'utf8').trim().split('\n')
+    return readFileSync(file, 'utf8').split('\n').slice(0, -1)
   } catch {
     return [] // nothing written yet
   }
