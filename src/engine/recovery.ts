@@ -370,7 +370,7 @@ export class Recovery {
       }
       yield* this.giveWay()
     }
-    if (hashes.length > 0) this.newPart = (keydir.total - before) / hashes.length
+    this.newPart = (keydir.total - before) / Math.max(1, hashes.length)
   }
 
   // Reads a synced segment's data: every gap in it is rot. Batches of sealed segments are complete.

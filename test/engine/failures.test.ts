@@ -6,6 +6,7 @@ import * as path from 'node:path'
 import fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
 import { Slice } from '../../src/base/slice.ts'
+import type { Catalog } from '../../src/engine/catalog.ts'
 import type { Appendfsync } from '../../src/engine/engine.ts'
 import { GATE_FAILED, GATE_FULL } from '../../src/engine/engine.ts'
 import { dataName, IMAGE, RESERVE } from '../../src/engine/filename.ts'
@@ -254,6 +255,42 @@ describe('what is not the log', () => {
         (name) => name.endsWith('.data') && store.engine.segments.get(Number.parseInt(name, 10)) === undefined,
       )
     await expect.poll(strangers).toEqual([])
+    expect(await store.merge()).toBeGreaterThan(0)
+    expect(await store.contents()).toEqual(contents)
+    await store.close()
+  })
+
+  test('a merge that sees a sync of the directory fail for somebody else is abandoned: it may have been about its outputs', async () => {
+    const { store, storage } = await faulty()
+    for (let i = 0; i < 5; i++) store.put(`live ${i}`, 'v')
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 30; i++) store.put(`k${i}`, `${round}`)
+      await store.seal()
+    }
+    await store.quiet()
+    const contents = await store.contents()
+    const last = Math.max(...[...store.engine.segments.all()].map(({ number }) => number))
+    // As soon as there is an output, somebody else syncs the directory, in vain.
+    const { catalog } = store.engine.upkeep as unknown as { catalog: Catalog }
+    let synced: Error | null | undefined
+    let asked = false
+    storage.rule = (made, name) => {
+      if (made === 'syncDirectory' && asked && synced === undefined) return 'EIO'
+      if (made === 'write' && Number.parseInt(name, 10) > last && !asked) {
+        asked = true
+        catalog.enqueue(
+          () => catalog.syncNames(),
+          (error) => {
+            synced = error
+          },
+        )
+      }
+      return null
+    }
+    await expect(store.merge()).rejects.toThrow('a sync of the directory failed meanwhile')
+    expect(synced).toBeInstanceOf(Error)
+    storage.heal()
+    expect(await store.contents()).toEqual(contents)
     expect(await store.merge()).toBeGreaterThan(0)
     expect(await store.contents()).toEqual(contents)
     await store.close()

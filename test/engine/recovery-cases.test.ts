@@ -332,7 +332,10 @@ describe('a disk that', () => {
     [
       'cannot read what is dropped',
       'EMFILE',
-      (active, end) => (call, name, at) => (call === 'read' && name === active && at === end ? 'EMFILE' : null),
+      (active, end) => {
+        let reads = 0 // the first makes sure that it is bad
+        return (call, name, at) => (call === 'read' && name === active && at === end && ++reads > 1 ? 'EMFILE' : null)
+      },
     ],
     [
       'cannot remove a hint',

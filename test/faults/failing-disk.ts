@@ -8,7 +8,6 @@
 // This is how thin-provisioned volumes fail. `dropCache` unmounts: what the disk does not have is gone then.
 
 import { execFileSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import {
   closeSync,
   existsSync,
@@ -132,17 +131,20 @@ export class FailingDisk {
 
   /** The page cache forgets all that it takes for clean, as it may at any time: for what could not be written that is the end. */
   evict(): void {
-    for (const path of this.files()) run('dd', `if=${path}`, 'iflag=nocache', 'count=0', 'status=none')
+    for (const path of this.paths()) run('dd', `if=${path}`, 'iflag=nocache', 'count=0', 'status=none')
   }
 
-  /** What the files hold now, as readers see it. */
-  contents(): Map<string, string> {
-    const digest = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex')
-    return new Map(this.files().map((path) => [path, digest(path)]))
+  /** What the files hold now, by path, as readers see it. */
+  files(): Map<string, Buffer> {
+    return new Map(this.paths().map((path) => [path, readFileSync(path)]))
   }
 
-  private files(): string[] {
-    const paths = readdirSync(this.directory).map((name) => join(this.directory, name))
+  pathOf(name: string): string {
+    return join(this.directory, name)
+  }
+
+  private paths(): string[] {
+    const paths = readdirSync(this.directory, { recursive: true, encoding: 'utf8' }).map((name) => this.pathOf(name))
     return paths.filter((path) => statSync(path).isFile())
   }
 
