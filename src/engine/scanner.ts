@@ -6,7 +6,8 @@
 // A sector that cannot be read reads as zeros here: it is found bad like one that reads wrong, and costs no more than that one.
 //
 // What is found bad is read once more before it is called so. A read can go wrong where the disk is good (memory, a cable, a driver), and
-// much follows from a bad record: the log ends there, or keys answer errors from then on. No byte is read a third time.
+// much follows from a bad record: the log ends there, or keys answer errors from then on. How far that was done is remembered, so that a long
+// stretch of bad records is not read again for each of them.
 
 import { ANCHOR_KEY_BYTES, type AnchorSeed, anchorSeed, isMark } from './anchor.ts'
 import {
@@ -76,7 +77,7 @@ export class SegmentScanner {
 
   /**
    * The next record if it is in memory and good: then it is current, as after HEAD_GOOD of next(). False: ask next(). A generator for each record
-   * costs more than reading the record (measured: 10 million records in 0.6 of the time).
+   * costs more than reading the record (measured: an open segment of 0.73 million records is recovered in 1.23 s of processor time instead of 1.65 s).
    */
   nextHeld(): boolean {
     const at = this.nextOffset - this.windowStart

@@ -215,6 +215,17 @@ describe('what is not the log', () => {
     await again.close()
   })
 
+  /** Three segments, most of the first two dead, but for a few keys of the first. Gives what it holds. */
+  async function layered(store: TestStore): Promise<Contents> {
+    for (let i = 0; i < 5; i++) store.put(`live ${i}`, 'v')
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 30; i++) store.put(`k${i}`, `${round}`)
+      await store.seal()
+    }
+    await store.quiet()
+    return store.contents()
+  }
+
   test.each([
     ['open', 'EMFILE'],
     ['write', 'ENOSPC'],
@@ -225,13 +236,7 @@ describe('what is not the log', () => {
     ['read', 'EIO'],
   ] as const)('a merge whose %s fails (%s) is abandoned, and nothing else happens', async (call, fault) => {
     const { store, storage } = await faulty()
-    for (let i = 0; i < 5; i++) store.put(`live ${i}`, 'v')
-    for (let round = 0; round < 3; round++) {
-      for (let i = 0; i < 30; i++) store.put(`k${i}`, `${round}`)
-      await store.seal()
-    }
-    await store.quiet()
-    const contents = await store.contents()
+    const contents = await layered(store)
     const { segments } = manifestOf(store.directory)
     const last = Math.max(...[...store.engine.segments.all()].map(({ number }) => number))
     // Outputs have numbers that no segment had before; reads fail on inputs.
@@ -262,13 +267,7 @@ describe('what is not the log', () => {
 
   test('a merge that sees a sync of the directory fail for somebody else is abandoned: it may have been about its outputs', async () => {
     const { store, storage } = await faulty()
-    for (let i = 0; i < 5; i++) store.put(`live ${i}`, 'v')
-    for (let round = 0; round < 3; round++) {
-      for (let i = 0; i < 30; i++) store.put(`k${i}`, `${round}`)
-      await store.seal()
-    }
-    await store.quiet()
-    const contents = await store.contents()
+    const contents = await layered(store)
     const last = Math.max(...[...store.engine.segments.all()].map(({ number }) => number))
     // As soon as there is an output, somebody else syncs the directory, in vain.
     const { catalog } = store.engine.upkeep as unknown as { catalog: Catalog }
