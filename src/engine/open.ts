@@ -8,7 +8,7 @@ import { Bitcask, tailShare } from './bitcask.ts'
 import { Catalog } from './catalog.ts'
 import { Databases } from './databases.ts'
 import type { Engine, EngineEvents, EngineSettings } from './engine.ts'
-import { dataName, parseSegmentName } from './filename.ts'
+import { dataName, hintName, parseSegmentName } from './filename.ts'
 import { Fuse } from './fuse.ts'
 import { readImage, removeImage } from './image.ts'
 import { Keydir } from './keydir/keydir.ts'
@@ -23,7 +23,7 @@ import { Reserve } from './reserve.ts'
 import { type Segment, Segments } from './segments.ts'
 import type { Storage } from './storage.ts'
 import { Tail } from './tail.ts'
-import { list, run, type Task } from './task.ts'
+import { list, run, type Task, unlink } from './task.ts'
 import { isFull, Upkeep } from './upkeep.ts'
 import { workerBackground } from './worker-driver.ts'
 
@@ -112,7 +112,7 @@ export function openOn(options: EngineOptions, events: EngineEvents, done: OpenD
       options.background.close(() =>
         segments.closeAll(() => {
           options.lock?.release()
-          done(error, null)
+          done(isFull(error) ? withoutRoom(error) : error, null)
         }),
       )
       return
@@ -145,7 +145,7 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
   }
   const fresh = found === 'missing' && !names.some((name) => name.endsWith('.data'))
 
-  const reserve = new Reserve(storage, options.reserveBytes)
+  const reserve = new Reserve(storage, options.reserveBytes, () => giveUpHint(storage, segments))
   catalog.giveUpReserve = () => reserve.giveUp()
   const recovered =
     (yield* fromImage(store, storage, manifest, names)) ??
@@ -200,6 +200,23 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
     segments: segments.count,
     tookMs: Math.round(clock.now() - store.loading.startedAt),
   })
+}
+
+const withoutRoom = (error: Error): RecoveryError =>
+  new RecoveryError(
+    'ENOSPC',
+    `The disk is full (${error.message}), and nothing is left to give up. Free some space there, then start again; nothing is lost.`,
+  )
+
+// Of the segments whose data says the same: that of a damaged one may be all there is.
+function* giveUpHint(storage: Storage, segments: Segments): Task<boolean> {
+  for (const segment of segments.all()) {
+    if (!segment.hinted || segment.damaged) continue
+    segment.hinted = false
+    yield* unlink(storage, hintName(segment.number))
+    return true
+  }
+  return false
 }
 
 // On a full disk the log begins without a next segment: upkeep makes it later.

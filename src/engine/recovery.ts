@@ -78,9 +78,9 @@ const QUARANTINE_BYTES = 4 * 1024 * 1024
 const QUARANTINE_FILES = 16
 
 export class RecoveryError extends Error {
-  readonly code: 'EUNSUPPORTED' | 'EDAMAGED'
+  readonly code: 'EUNSUPPORTED' | 'EDAMAGED' | 'ENOSPC'
 
-  constructor(code: 'EUNSUPPORTED' | 'EDAMAGED', message: string) {
+  constructor(code: RecoveryError['code'], message: string) {
     super(message)
     this.code = code
   }

@@ -7,6 +7,8 @@
 // Deletes eat of what it leaves. When that is gone too, the last reserve is given up: with it the log is repaired and manifests are committed, so
 // that merges can make room, and so that a start succeeds. Deletes are refused until it is back.
 //
+// What is given up is free, and others on that disk may take it. A start that finds not a byte left gives up hints, which are caches.
+//
 //   whole       reserve and last reserve are there
 //   not whole   writes that grow are refused (GATE_FULL)
 //   spent       the last one is given up as well: all writes are refused
@@ -31,6 +33,8 @@ const LAST_BYTES = 1024 * 1024
 export class Reserve {
   private readonly storage: Storage
   private readonly wantedBytes: number
+  /** Removes a file that is only a cache, and says whether there was one. */
+  private readonly giveUpCache: () => Task<boolean>
   /** The reserve is there. */
   whole = false
   /** Not even the last one is there. */
@@ -38,9 +42,10 @@ export class Reserve {
   /** No file may have more bytes: with less, that is all the reserve there can be. */
   private longestFile = Number.POSITIVE_INFINITY
 
-  constructor(storage: Storage, wantedBytes: number) {
+  constructor(storage: Storage, wantedBytes: number, giveUpCache: () => Task<boolean>) {
     this.storage = storage
     this.wantedBytes = wantedBytes
+    this.giveUpCache = giveUpCache
   }
 
   /** Builds what is not there. Throws ENOSPC while the disk has no room for it and as much again. */
@@ -87,19 +92,24 @@ export class Reserve {
   }
 
   /**
-   * Gives up as much of it as is needed where the disk has no room for so many bytes, and some more: at a start. What that has to write is
-   * little, and a disk that somebody has filled meanwhile must not keep the store from coming back.
+   * Gives up as much of it as is needed where the disk has no room for so many bytes, and some more, then caches: at a start. What that has
+   * to write is little, and a disk that somebody has filled meanwhile must not keep the store from coming back.
    */
   *makeRoom(bytes: number): Task<void> {
     try {
       for (let given = 0; given < 2; given++) {
-        const { free, freeFiles = START_FILES } = yield* this.space()
-        if (free >= bytes + START_BYTES && freeFiles >= START_FILES) return
+        if (yield* this.hasRoom(bytes)) return
         yield* this.giveUp()
       }
+      while (!(yield* this.hasRoom(bytes)) && (yield* this.giveUpCache()));
     } catch {
       // Then the writes will tell.
     }
+  }
+
+  private *hasRoom(bytes: number): Task<boolean> {
+    const { free, freeFiles = START_FILES } = yield* this.space()
+    return free >= bytes + START_BYTES && freeFiles >= START_FILES
   }
 
   /** At a start: how full the disk is. Nothing is changed but `spent`. */

@@ -62,6 +62,7 @@ export const byItself = (setting: Setting): Promise<Outcome> =>
 /** Somebody else's file takes all there is; deletes eat the reserve, and the last one; the server is killed and comes back in between. */
 export const byOthers = (setting: Setting): Promise<Outcome> =>
   told(setting, { valueBytes: 40 }, async (story, disk) => {
+    story.makeRoom = () => disk.clear()
     await story.write(setting.mib * 2500)
     disk.fillBytes(0)
     await story.writeUntilRefused()

@@ -30,6 +30,8 @@ export interface StoryOptions {
 export class Story {
   readonly accounts = new Accounts()
   readonly total: Tally = { done: 0, refused: 0, unknown: 0 }
+  /** Makes room for a start that says there is none, and nothing to give up: that may be, where others take what is given up at once. */
+  makeRoom: (() => void) | null = null
   server!: Server
   connection!: RawConnection
   private readonly options: StoryOptions
@@ -49,7 +51,14 @@ export class Story {
 
   private async start(): Promise<void> {
     const { dir, args = [], fileBytes } = this.options
-    this.server = await startServer('casky', { dir, args: [...args, '--hz', '50'] })
+    const options = { dir, args: [...args, '--hz', '50'] }
+    try {
+      this.server = await startServer('casky', options)
+    } catch (error) {
+      if (this.makeRoom === null || !(error as Error).message.includes('nothing is left to give up')) throw error
+      this.makeRoom()
+      this.server = await startServer('casky', options)
+    }
     if (fileBytes !== undefined) {
       const { code, stderr } = await run('prlimit', ['--pid', String(this.server.child.pid), `--fsize=${fileBytes}`])
       if (code !== 0) throw new Error(stderr)

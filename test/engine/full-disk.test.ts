@@ -121,6 +121,59 @@ describe('a disk without room', () => {
     await store.close()
   })
 
+  test('not a byte left at a start, and no reserve: as many hints go as it needs, none that is all there is; they come back with the room', async () => {
+    const { store: before } = await narrow()
+    for (let i = 0; i < 4; i++) {
+      before.put(`k${i}`, 'v'.repeat(2000))
+      await before.tick()
+      await before.seal()
+      await before.quiet()
+    }
+    const copy = copyOf(before.directory)
+    await before.close()
+    for (const name of [RESERVE, LAST_RESERVE]) fs.unlinkSync(path.join(copy, name))
+    const hints = (): string[] => fs.readdirSync(copy).filter((name) => name.endsWith('.hint'))
+    const all = hints()
+    expect(all.length).toBe(4)
+    fs.truncateSync(path.join(copy, (all[0] as string).replace('hint', 'data')), 100)
+
+    const storage = new NarrowStorage(copy)
+    storage.free = 0
+    const unlink = storage.unlink.bind(storage)
+    storage.unlink = (name, done) => {
+      if (name.endsWith('.hint')) storage.free += 600_000
+      unlink(name, done)
+    }
+    const store = await TestStore.open(copy, { storage, reserveBytes: 10_000_000 })
+    await store.quiet()
+    expect(hints(), 'a mebibyte was wanted, so two of them went').toEqual([all[0], all[3]])
+    expect(store.engine.keydir.total, 'also the key whose value is lost').toBe(4)
+
+    storage.free = 1e9
+    await second(store)
+    await second(store)
+    expect(hints().length).toBe(4)
+    await store.close()
+  })
+
+  test('not a byte left at a start, and nothing to give up: it says what to do, and loses nothing', async () => {
+    const { store: before } = await narrow()
+    before.put('k', 'v')
+    await before.tick()
+    const copy = copyOf(before.directory)
+    await before.close()
+    const storage = new NarrowStorage(copy)
+    storage.free = 0
+    storage.rule = (call) => (call === 'write' ? 'ENOSPC' : null)
+    const tried = TestStore.open(copy, { storage, reserveBytes })
+    await expect(tried).rejects.toThrow(
+      /^The disk is full .* Free some space there, then start again; nothing is lost\.$/,
+    )
+    const { store } = await narrow({}, copy)
+    expect((await store.contents()).size).toBe(1)
+    await store.close()
+  })
+
   test('no more files: the next segment cannot be made, and writes that grow are refused before the log has nowhere to go', async () => {
     const { store, storage } = await narrow({ segmentSizeBytes: 1000 })
     storage.freeFiles = 0
