@@ -65,6 +65,7 @@ export async function crew(
 export function member(): { share: Share; args: string[] } | null {
   if (process.send === undefined || process.argv[2]?.startsWith('{"index"') !== true) return null
   process.once('disconnect', () => process.exit(1)) // whoever would hear of it is gone
+  process.channel?.unref() // a listener for that keeps a process alive which has done its share
   return { share: JSON.parse(process.argv[2]) as Share, args: process.argv.slice(3) }
 }
 
