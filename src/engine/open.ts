@@ -18,7 +18,8 @@ import { type Manifest, readManifest } from './manifest.ts'
 import { type ManifestAge, manifestAge } from './manifest-age.ts'
 import { ensureDirectory, nodeStorage } from './node-storage.ts'
 import { PORTIONS, type Portions } from './portions.ts'
-import { type Recovered, Recovery, RecoveryError, removeUnlisted } from './recovery.ts'
+import { type Recovered, Recovery, removeUnlisted } from './recovery.ts'
+import { RecoveryError, unsupported } from './recovery-error.ts'
 import { Reserve } from './reserve.ts'
 import { type Segment, Segments } from './segments.ts'
 import type { Storage } from './storage.ts'
@@ -126,12 +127,7 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
   const { storage, clock, logger, random } = options
   const { segments } = store
   const found = yield* readManifest(storage)
-  if (found === 'newer') {
-    throw new RecoveryError(
-      'EUNSUPPORTED',
-      'The MANIFEST was written by a newer version of Casky. Start that version; nothing was changed.',
-    )
-  }
+  if (found === 'newer') throw unsupported('The MANIFEST')
   const names = yield* list(storage, '')
   const age = typeof found === 'string' ? 'current' : yield* manifestAge(storage, found, names)
   if (age !== 'current') logger.warning('MANIFEST is older than the data, and not believed', { age })

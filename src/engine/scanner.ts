@@ -203,3 +203,6 @@ export class SegmentScanner {
     this.at = 0
   }
 }
+
+/** Bytes of a scanner's current record. */
+export const recordLength = (scanner: SegmentScanner): number => scanner.head.end - scanner.at

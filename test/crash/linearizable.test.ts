@@ -187,7 +187,8 @@ describe.skipIf(skipWithout('redis-server'))('the driver, tried on redis-server'
   it('acquits one that keeps its log and condemns one that keeps none', async () => {
     const kept = await sharedKeys({ kind: 'redis', kills: 1, seed: 3, loadMs: 150, args: LOGGED })
     expect(kept.problems).toEqual([])
-    const lost = await sharedKeys({ kind: 'redis', kills: 1, seed: 3, loadMs: 150, args: ['--appendonly', 'no'] })
+    // Now and then a FLUSHDB is under way when it is killed, which explains everything. Not four times.
+    const lost = await sharedKeys({ kind: 'redis', kills: 4, seed: 3, loadMs: 150, args: ['--appendonly', 'no'] })
     expect(lost.problems.join('\n')).toContain('no order explains')
   })
 })

@@ -154,9 +154,9 @@ test('touches without end of few keys cost recovery no memory each', async () =>
   let most = 0
   let looks = 0
   clock.onSoon = (): void => {
-    const { touches } = load.mock.contexts[0] as unknown as { touches: Map<number, unknown> }
+    const { replay } = load.mock.contexts[0] as unknown as { replay: { touches: Map<number, unknown> } }
     looks++
-    most = Math.max(most, touches.size)
+    most = Math.max(most, replay.touches.size)
   }
   store = await store.killed({ clock })
   expect(looks).toBeGreaterThan(50)
