@@ -39,7 +39,7 @@ describe.skipIf(!caskyIsBuilt()).concurrent('seen', () => {
         }
         expect([...world.givenAtStart]).toContain(name)
         if (directives[name].change === 'live') expect([...world.setAtRunTime]).toContain(name)
-      }, 60_000)
+      })
     }
   }
 })

@@ -54,7 +54,7 @@ describe.skipIf(redisMissing)('beside redis-server', () => {
     expect(result.exchanges).toBeGreaterThan(20_000)
     const used = new Set([...result.explained.keys()].map((key) => key.split(':')[0]))
     expect(DIFFERENCES.map(({ name }) => name).filter((name) => !used.has(name) && !ELSEWHERE.has(name))).toEqual([])
-  }, 120_000)
+  })
 
   test('names that Redis 7.0 does not have are our own, or came with 7.2', async () => {
     const theirs = await redis.get('*')

@@ -57,20 +57,16 @@ describe.skipIf(skipWithout('cc'))('the shim', () => {
 
   // A judge that acquits everybody would acquit Casky too: an fsync that only pretends is nothing to a process that is killed, but a
   // write that only pretends, of the end of the log, loses what was acknowledged.
-  it.runIf(FULL)(
-    'lies so that the judge of faults that are no lies condemns',
-    async () => {
-      const stage = await setStage(SCENES[0]!, 11)
-      left.push(() => stage.close())
-      const write = stage.calls.filter(({ kind, name }) => kind === 'write' && name.endsWith('.data'))[20]!
-      const fault = { call: write.number, kind: write.kind, name: write.name }
-      const lie = await tellUnder(stage, { ...fault, way: { action: 'lie: nothing', forever: true } }, 12)
-      expect(lie.fired).toBe(true)
-      const strict = await tellUnder(stage, { ...fault, way: { action: 'lie: nothing', forever: true } }, 12, false)
-      expect(strict.problems.join('\n')).toContain('lost')
-    },
-    180_000,
-  )
+  it.runIf(FULL)('lies so that the judge of faults that are no lies condemns', async () => {
+    const stage = await setStage(SCENES[0]!, 11)
+    left.push(() => stage.close())
+    const write = stage.calls.filter(({ kind, name }) => kind === 'write' && name.endsWith('.data'))[20]!
+    const fault = { call: write.number, kind: write.kind, name: write.name }
+    const lie = await tellUnder(stage, { ...fault, way: { action: 'lie: nothing', forever: true } }, 12)
+    expect(lie.fired).toBe(true)
+    const strict = await tellUnder(stage, { ...fault, way: { action: 'lie: nothing', forever: true } }, 12, false)
+    expect(strict.problems.join('\n')).toContain('lost')
+  })
 })
 
 // Found by failing every call of a run: the last close of all threw, and a server whose disk was ill ended with a stack trace.
@@ -120,7 +116,7 @@ describe.skipIf(!FULL || skipWithout('cc') || skipWithoutLoopDevices())('an fsyn
     const outcome = await failedFsync(story, seed)
     expect(outcome.problems.join('\n'), `seed ${seed}`).toBe('')
     expect(outcome.refused).toBeGreaterThan(0)
-  }, 120_000)
+  })
 })
 
 describe.skipIf(!FULL || skipWithout('cc'))('a disk that hangs', () => {

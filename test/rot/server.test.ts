@@ -119,13 +119,9 @@ describe.skipIf(!caskyIsBuilt())('a server on a hurt disk', () => {
     cases.push([`a file (${n})`, () => [sets.hints, random.pick([...missing(sets.hints.disk)])]])
   }
 
-  test.each(cases)(
-    '%s',
-    async (_, make) => {
-      await endToEnd(...make())
-    },
-    60_000,
-  )
+  test.each(cases)('%s', async (_, make) => {
+    await endToEnd(...make())
+  })
 
   test('what rots while it runs: an error for its key, found by SCRUB in the background thread, told in INFO', async () => {
     const set = sets.hints
@@ -156,5 +152,5 @@ describe.skipIf(!caskyIsBuilt())('a server on a hurt disk', () => {
     } finally {
       await server.stop()
     }
-  }, 60_000)
+  })
 })

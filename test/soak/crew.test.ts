@@ -16,4 +16,4 @@ test('a soak whose members have done their share says what they did, and ends', 
   ])
   expect(stdout).toMatch(/\d+ power cuts, \d+ runs, .*nothing lost, nothing came back, seed 1$/m)
   expect(code).toBe(0)
-}, 60_000)
+})
