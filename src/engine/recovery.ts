@@ -42,7 +42,7 @@ import { RecoveryError, unsupported } from './recovery-error.ts'
 import { Replay, type SystemRecord } from './replay.ts'
 import type { Reserve } from './reserve.ts'
 import { recordLength, SegmentScanner } from './scanner.ts'
-import { decodeSegmentHeader, SEGMENT_HEADER_BYTES } from './segment-header.ts'
+import { decodeSegmentHeader, type HeaderProblem, SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.ts'
 import type { Segment, Segments } from './segments.ts'
 import type { Storage, StorageFile } from './storage.ts'
 import { TailCopy } from './tail-copy.ts'
@@ -145,12 +145,11 @@ export class Recovery {
       const file = yield* open(this.p.storage, name, 'read')
       try {
         const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES)
-        const got = yield* this.readHeader(file, bytes)
-        const header = decodeSegmentHeader(bytes.subarray(0, got))
+        const header = yield* this.readHeader(file, bytes)
         if (header === 'newer') throw unsupported(name)
         // A segment that was being created when the process died: it never had a record.
         const length = yield* size(file)
-        if (length <= SEGMENT_HEADER_BYTES && bytes.subarray(0, got).every((byte) => byte === 0)) continue
+        if (length <= SEGMENT_HEADER_BYTES && bytes.every((byte) => byte === 0)) continue
         if (length < SEGMENT_HEADER_BYTES) continue
         if (typeof header === 'string' || header.number !== parsed.number) {
           this.lost.push(`${name} has no good header`)
@@ -193,9 +192,7 @@ export class Recovery {
       const file = yield* open(storage, dataName(each.number), 'read')
       segment.file = file
       length = yield* size(file)
-      const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES)
-      const got = yield* this.readHeader(file, bytes)
-      const header = decodeSegmentHeader(bytes.subarray(0, got))
+      const header = yield* this.readHeader(file, Buffer.alloc(SEGMENT_HEADER_BYTES))
       if (header === 'newer') throw unsupported(dataName(each.number))
       const good =
         typeof header !== 'string' &&
@@ -228,13 +225,20 @@ export class Recovery {
     return segment
   }
 
-  // One that cannot be read is one that is damaged.
-  private *readHeader(file: StorageFile, into: Buffer): Task<number> {
+  // One that cannot be read is one that is damaged; what is not good is read once more, for a read can go wrong.
+  private *readHeader(file: StorageFile, into: Buffer): Task<SegmentHeader | HeaderProblem> {
+    const first = yield* this.readHeaderOnce(file, into)
+    return typeof first === 'string' ? yield* this.readHeaderOnce(file, into) : first
+  }
+
+  private *readHeaderOnce(file: StorageFile, into: Buffer): Task<SegmentHeader | HeaderProblem> {
     try {
-      return yield* read(file, into, 0, into.length, 0)
+      const got = yield* read(file, into, 0, into.length, 0)
+      return decodeSegmentHeader(into.subarray(0, got))
     } catch (error) {
       if (!isUnreadable(error)) throw error
-      return into.fill(0xff).length
+      into.fill(0xff)
+      return 'damaged'
     }
   }
 
@@ -261,11 +265,18 @@ export class Recovery {
   /** Has a segment's hint read and ordered; gives what waits for it. */
   private beginHint(segment: Segment | undefined, spare: OrderedHint | null): () => Task<OrderedHint | null> {
     if (segment === undefined) return begin((done) => done(null, null))
-    const { background, keydir, portions, storage } = this.p
+    const { background, keydir, logger, portions, storage } = this.p
     const subject = { number: segment.number, salt: segment.salt, validBytes: segment.sizeBytes }
     if (this.sealedBytes <= portions.hintsElsewhereBytes) return () => orderedHint(storage, subject, keydir.seed, spare)
     // Whatever keeps the background from it: a hint is a cache, and the data says the same.
-    return begin((done) => background.order(subject, keydir.seed, spare, (_error, hint) => done(null, hint ?? null)))
+    return begin((done) =>
+      background.order(subject, keydir.seed, spare, (error, hint) => {
+        if (error !== null) {
+          logger.warning('A hint could not be put in order: the data is read instead', { error: error.message })
+        }
+        done(null, hint ?? null)
+      }),
+    )
   }
 
   private *loadSealed(segment: Segment, hint: OrderedHint | null): Task<void> {

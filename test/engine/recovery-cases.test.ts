@@ -440,7 +440,7 @@ describe('hints', () => {
         order: (_subject, _seed, _spare, done) => done(new Error('it has died'), null),
       }),
     ],
-  ])('read %s, a start shows what it shows without', async (_, background) => {
+  ])('read %s, a start shows what it shows without', async (name, background) => {
     const store = await TestStore.open(freshDirectory(), { mergeEnabled: false })
     const value = (i: number): string => `value ${i} `.repeat((i % 7) + 1)
     for (let round = 0; round < 4; round++) {
@@ -462,7 +462,8 @@ describe('hints', () => {
       background: background(store.directory),
     })
     expect(await again.contents()).toEqual(expected)
-    expect(again.warnings).toEqual([])
+    const told = again.warnings.filter((line) => line.includes('A hint could not be put in order'))
+    expect([told.length, again.warnings.length]).toEqual(name === 'by the thread' ? [0, 0] : [4, 4])
     await again.close()
   })
 

@@ -407,6 +407,26 @@ test('an unreadable header costs no record: the manifest knows what it says', as
   await again.close()
 })
 
+test('a header whose first read goes wrong is good: its segment is not called damaged for ever', async () => {
+  const { store } = await watched()
+  store.put('k', 'v')
+  await store.seal()
+  const directory = copyOf(store.directory)
+  await store.close()
+  const storage = new FaultyStorage(directory)
+  const misread = new Set<string>()
+  storage.rule = (call, name, position) => {
+    if (call !== 'read' || !name.endsWith('.data') || position !== 0 || misread.has(name)) return null
+    misread.add(name)
+    return 'EIO'
+  }
+  const again = await TestStore.open(directory, { storage })
+  expect(misread.size).toBeGreaterThan(0)
+  expect(again.warnings.join()).not.toContain('damaged')
+  expect([...again.engine.segments.all()].some((segment) => segment.damaged)).toBe(false)
+  await again.close()
+})
+
 test('a damaged anchor or batch end below the proven position costs no record, so it refuses nothing', async () => {
   const store = await TestStore.open(freshDirectory())
   store.batch(() => {
