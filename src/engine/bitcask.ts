@@ -51,7 +51,6 @@ import {
   writeUint48,
 } from './record.ts'
 import type { Segment, Segments } from './segments.ts'
-import { BLOCK_BYTES } from './tail.ts'
 import {
   type SideState,
   UNDO_DATABASES,
@@ -182,7 +181,7 @@ export class Bitcask implements Engine {
     this.dice = Math.floor(parts.random() * 2 ** 32) | 1
     this.settings = parts.settings
     this.events = parts.events
-    this.cache = new ValueCache(cacheShare(parts.settings.valueCacheBytes))
+    this.cache = new ValueCache(cacheShare(parts.settings.valueCacheBytes, this.portions.blockBytes))
     this.cold = new ColdReads(parts.segments, parts.coldReads)
     this.loading.startedAt = parts.clock.now()
     this.now = parts.clock.now()
@@ -952,9 +951,9 @@ export class Bitcask implements Engine {
   configure(change: Partial<EngineSettings>): void {
     Object.assign(this.settings, change)
     if (change.valueCacheBytes !== undefined) {
-      this.cache.resize(cacheShare(change.valueCacheBytes))
+      this.cache.resize(cacheShare(change.valueCacheBytes, this.portions.blockBytes))
       this.trimCache()
-      if (!this.loading.active) this.log.tail.keepBytes = tailShare(change.valueCacheBytes)
+      if (!this.loading.active) this.log.tail.keepBytes = tailShare(change.valueCacheBytes, this.portions.blockBytes)
     }
     if (this.gate & GATE_LOADING) return
     if (change.appendfsync !== undefined) this.log.setMode(change.appendfsync)
@@ -1042,10 +1041,10 @@ export class Bitcask implements Engine {
 }
 
 /** Of value-cache-size: what the log's tail may keep (whole blocks), and what is the cache's own. */
-export function tailShare(valueCacheBytes: number): number {
-  return Math.floor(valueCacheBytes / TAIL_SHARE / BLOCK_BYTES) * BLOCK_BYTES
+export function tailShare(valueCacheBytes: number, blockBytes: number): number {
+  return Math.floor(valueCacheBytes / TAIL_SHARE / blockBytes) * blockBytes
 }
 
-function cacheShare(valueCacheBytes: number): number {
-  return valueCacheBytes - tailShare(valueCacheBytes)
+function cacheShare(valueCacheBytes: number, blockBytes: number): number {
+  return valueCacheBytes - tailShare(valueCacheBytes, blockBytes)
 }

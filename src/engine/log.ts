@@ -406,7 +406,9 @@ export class Log {
         this.afterSync(mark, markSegment, markOffset, covered)
         return
       }
-      const upTo = segment.flushedBytes
+      // Never inside a batch, as a write in several pieces may be under way: what is said to be synced counts, and half a batch must not.
+      const upTo = segment === markSegment ? markOffset : segment.flushedBytes
+      const isWhole = segment.number <= markSegment.number
       segment.syncing = true
       this.calls++
       ;(segment.file as StorageFile).sync((error) => {
@@ -419,7 +421,7 @@ export class Log {
           this.fail(error, 'sync')
           return
         }
-        segment.syncedBytes = upTo
+        if (isWhole) segment.syncedBytes = upTo
         each(index + 1)
       })
     }

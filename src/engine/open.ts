@@ -169,7 +169,7 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
     recovered.lastSequence,
     options.settings.appendfsync,
     options.settings.segmentSizeBytes,
-    new Tail(tailShare(store.settings.valueCacheBytes)),
+    new Tail(tailShare(store.settings.valueCacheBytes, store.portions.blockBytes), store.portions.blockBytes),
     clock,
     new Fuse(clock, options.synchronousIo),
     {

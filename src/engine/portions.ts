@@ -4,6 +4,8 @@
 // questions and two turns are as ordinary as those of a server with millions, and what happens between two portions happens in tests.
 
 export interface Portions {
+  /** The log's newest bytes are held in blocks of this size; what one tick has appended is written block by block. */
+  readonly blockBytes: number
   /** Records and bytes of one question of a merge: it costs its trip to a busy event loop and back. */
   readonly mergeRecords: number
   readonly mergeBytes: number
@@ -20,6 +22,7 @@ export interface Portions {
 }
 
 export const PORTIONS: Portions = {
+  blockBytes: 1024 * 1024,
   mergeRecords: 2048, // answering so many takes about a millisecond
   mergeBytes: 2 * 1024 * 1024,
   outputBytes: 1024 * 1024,

@@ -12,8 +12,6 @@
 
 import { NOT_RESIDENT, type Segment } from './segments.ts'
 
-/** Size of a block, unless a record is larger. Blocks of this size are used again. */
-export const BLOCK_BYTES = 1024 * 1024
 const SPARE_BLOCKS = 8
 
 export interface Block {
@@ -48,9 +46,12 @@ export class Tail {
   private pending = 0
   private held = 0
   private readonly spare: Buffer[] = []
+  /** Size of a block, unless a record is larger. Blocks of this size are used again. */
+  private readonly blockBytes: number
 
-  constructor(keepBytes: number) {
+  constructor(keepBytes: number, blockBytes: number) {
     this.keepBytes = keepBytes
+    this.blockBytes = blockBytes
   }
 
   /** Memory held, in bytes. */
@@ -66,8 +67,9 @@ export class Tail {
       const block = blocks[last] as Block
       if (block.segment === segment && block.length + length <= block.bytes.length) return block
     }
+    const { blockBytes } = this
     const bytes =
-      length <= BLOCK_BYTES ? (this.spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES)) : Buffer.allocUnsafeSlow(length)
+      length <= blockBytes ? (this.spare.pop() ?? Buffer.allocUnsafeSlow(blockBytes)) : Buffer.allocUnsafeSlow(length)
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     const block = { segment, offset: segment.sizeBytes, bytes, view, length: 0, written: 0 }
     if (segment.residentFrom === NOT_RESIDENT) segment.residentFrom = block.offset
@@ -119,7 +121,7 @@ export class Tail {
     while (this.held > this.keepBytes && blocks.length > 0) {
       const block = blocks[0] as Block
       if (!isWritten(block)) return
-      if (blocks.length === 1 && block.bytes.length === BLOCK_BYTES) {
+      if (blocks.length === 1 && block.bytes.length === this.blockBytes) {
         // The usual case without any keeping: the same block from its start, nothing is allocated.
         block.offset += block.length
         block.length = 0
@@ -138,7 +140,7 @@ export class Tail {
     const next = blocks[0]
     block.segment.residentFrom = next?.segment === block.segment ? next.offset : NOT_RESIDENT
     this.held -= block.bytes.length
-    if (block.bytes.length === BLOCK_BYTES && this.spare.length < SPARE_BLOCKS) this.spare.push(block.bytes)
+    if (block.bytes.length === this.blockBytes && this.spare.length < SPARE_BLOCKS) this.spare.push(block.bytes)
   }
 
   /** Forgets everything. A write that is still under way keeps its bytes, so they are not used again. */

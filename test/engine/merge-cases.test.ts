@@ -27,6 +27,7 @@ afterEach(cleanUp)
 
 /** So small that every record is a portion of its own. */
 const CRUMBS: Portions = {
+  blockBytes: 200,
   mergeRecords: 2,
   mergeBytes: 150,
   outputBytes: 150,

@@ -10,6 +10,8 @@ import { dataName, MANIFEST } from '../../src/engine/filename.ts'
 import type { MergeJob } from '../../src/engine/merge.ts'
 import { chooseInputs, type SegmentFacts } from '../../src/engine/merge-policy.ts'
 import { nodeStorage } from '../../src/engine/node-storage.ts'
+import { PORTIONS } from '../../src/engine/portions.ts'
+import { run, type Task } from '../../src/engine/task.ts'
 import { namesIn } from './damage.ts'
 import { type Fault, FaultyStorage } from './faulty-storage.ts'
 import { allRecords, manifestOf } from './files.ts'
@@ -528,4 +530,47 @@ describe('syncs of the directory beside the commit of a manifest', () => {
     }
     await store.close()
   })
+})
+
+test('a batch of several pieces, a sync between two of them, a manifest committed then: a crash leaves all of it or nothing', async () => {
+  const { store, storage } = await watched({ synchronousIo: false, portions: { ...PORTIONS, blockBytes: 200 } })
+  await store.quiet()
+  store.put('before', 'v')
+  await store.tick()
+  let pieces = 0
+  storage.rule = (call, name) => (isWrite(call, name) && pieces++ === 1 ? 'hold' : null)
+  store.batch(() => {
+    for (const key of ['a', 'b', 'c']) store.put(key, 'v'.repeat(150))
+  })
+  store.engine.flush()
+  await store.until(() => storage.holding === 1)
+  store.engine.log.sync()
+  await turns()
+  const catalog = (store.engine.upkeep as unknown as { catalog: { commit(): Task<void> } }).catalog
+  await new Promise<void>((resolve) => run(catalog.commit(), () => resolve()))
+  const copy = copyOf(store.directory)
+  storage.release()
+  await store.quiet()
+  expect((await store.contents()).size).toBe(4)
+  await store.close()
+  const again = await TestStore.open(copy)
+  expect([...(await again.contents()).keys()]).toEqual(['0:before'])
+  await again.close()
+})
+
+test('a key that is set and deleted thousands of times before a release is one key', async () => {
+  let { store } = await watched({ appendfsync: 'always' })
+  for (let i = 0; i < 5000; i++) {
+    store.put('k', `${i}`)
+    store.remove('k')
+    store.put(`other ${i % 100}`, 'v')
+  }
+  store.put('k', 'last')
+  await store.tick()
+  await store.quiet()
+  expect(await store.get('k')).toBe('last')
+  expect(store.engine.keydir.total).toBe(101)
+  store = await store.killed()
+  expect(await store.get('k')).toBe('last')
+  await store.close()
 })

@@ -2,8 +2,11 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { PORTIONS } from '../../src/engine/portions.ts'
 import { NOT_RESIDENT, Segment } from '../../src/engine/segments.ts'
-import { BLOCK_BYTES, Tail } from '../../src/engine/tail.ts'
+import { Tail } from '../../src/engine/tail.ts'
+
+const BLOCK_BYTES = PORTIONS.blockBytes
 
 const steps = fc.array(
   fc.oneof(
@@ -22,7 +25,7 @@ const steps = fc.array(
 test('what the tail has is what was appended, and what is not written it always has', () => {
   fc.assert(
     fc.property(steps, (list) => {
-      const tail = new Tail(0)
+      const tail = new Tail(0, BLOCK_BYTES)
       const segments: Segment[] = []
       const appended: { segment: Segment; offset: number; length: number; mark: number; written: boolean }[] = []
       const rotate = (): Segment => {

@@ -20,6 +20,7 @@ const STEPS = 60_000
 
 /** Tiny, so that even small merges take several questions, writes and turns. */
 const PORTIONS: Portions = {
+  blockBytes: 150,
   mergeRecords: 3,
   mergeBytes: 400,
   outputBytes: 400,

@@ -312,9 +312,9 @@ export class Buckets {
 
   /** Two pages by the next bit of the hash, or four by the next two, each with room for `growth` times what it gets. */
   private split(page: number, bits: number, growth: number): void {
-    const { depth, hash } = this.takeOut(page, 0)
-    const below = depth + bits
+    const below = ((this.slotsOf(page)[firstSlot(page) - 1] as number) >>> 16) + bits
     assert(below <= MAX_DEPTH, 'the hash spreads')
+    const { depth, hash } = this.takeOut(page, 0)
     while (below > this.depth) this.doubleDirectory()
     const { scratch, parts, partCounts } = this
     const shift = 32 - below

@@ -9,7 +9,8 @@
 //
 // The life of an entry: insert (linked) ... unlink, then either relink or free. While it is unlinked it is not found, not scanned, not counted and not
 // in the queue of expiries, but its number, fields, row and key stay as they were: that is how the undo ring takes a delete back. The key may be
-// inserted again meanwhile, as another entry. In the index an unlinked entry stands as -(number + 1), a linked one as number + 1.
+// inserted again meanwhile, as another entry, any number of times: so the index holds linked entries only, as number + 1. (It held both once. A key set
+// and deleted a thousand times before a sync had a thousand slots of one hash, and a page full of one hash cannot be split.)
 //
 // One entry a (database, key) may be linked; the caller sees to it. Slices that `key` filled in are good until the next free.
 
@@ -57,6 +58,8 @@ export class Keydir {
   private readonly arena = new Arena()
   private readonly rows = new Rows()
   private readonly databases = new Map<number, Counts>()
+  /** Unlinked entries by the ref of their key: there are as many as deletes that are not released. */
+  private readonly unlinked = new Map<number, number>()
   private linked = 0
   // The last database counted, and the hash of the last entry found: the next call is nearly always about the same.
   private countsDatabase = -1
@@ -105,7 +108,7 @@ export class Keydir {
     const { buckets } = this
     for (let position = buckets.find(hash); position >= 0; position = buckets.next(hash, position)) {
       const e = buckets.value(position) - 1
-      if (e >= 0 && this.arena.equals(this.entries.keyRef(e), database, key)) {
+      if (this.arena.equals(this.entries.keyRef(e), database, key)) {
         this.hashedEntry = e
         this.hashedAs = hash
         return e
@@ -135,8 +138,7 @@ export class Keydir {
     let some = 0
     for (let i = 0; i < count; i++) {
       const position = buckets.find(hashes[i] as number)
-      const value = position < 0 ? 0 : buckets.value(position)
-      if (value > 0) found[some++] = value - 1
+      if (position >= 0) found[some++] = buckets.value(position) - 1
     }
     count = some
     sum += entries.touch(found, count)
@@ -161,7 +163,11 @@ export class Keydir {
   /** Takes an entry out of sight. Everything it has stays. */
   unlink(entry: number): void {
     assert(this.entries.isLinked(entry), 'a linked entry is unlinked')
-    this.changeSlot(entry, entry + 1, -(entry + 1))
+    const hash = this.hashOf(entry)
+    const position = this.buckets.findPair(hash, entry + 1)
+    assert(position >= 0, 'a linked entry is in the index')
+    this.buckets.remove(hash, position)
+    this.unlinked.set(this.entries.keyRef(entry), entry)
     this.entries.setLinked(entry, false)
     this.linked--
     const database = this.database(entry)
@@ -180,7 +186,8 @@ export class Keydir {
   /** Puts an unlinked entry back. Its key has no other linked entry. */
   relink(entry: number): void {
     assert(!this.entries.isLinked(entry), 'an unlinked entry is relinked')
-    this.changeSlot(entry, -(entry + 1), entry + 1)
+    this.unlinked.delete(this.entries.keyRef(entry))
+    this.buckets.insert(this.hashOf(entry), entry + 1)
     this.entries.setLinked(entry, true)
     this.linked++
     const counts = this.countsOf(this.database(entry))
@@ -194,12 +201,9 @@ export class Keydir {
   /** Gives back the number, the key's bytes and the row of an unlinked entry. */
   free(entry: number): void {
     assert(!this.entries.isLinked(entry), 'an unlinked entry is freed')
-    const hash = this.hashOf(entry)
-    const position = this.buckets.findPair(hash, -(entry + 1))
-    assert(position >= 0, 'an unlinked entry is in the index')
-    this.buckets.remove(hash, position)
     if (this.entries.hasRow(entry)) this.rows.remove(entry)
     const ref = this.entries.keyRef(entry)
+    this.unlinked.delete(ref)
     this.entries.give(entry)
     this.hashedEntry = NONE
     const movedFrom = this.arena.free(ref)
@@ -465,18 +469,19 @@ export class Keydir {
     return this.arena.hash(ref, this.keyHash)
   }
 
-  private changeSlot(entry: number, from: number, to: number): void {
-    const position = this.buckets.findPair(this.hashOf(entry), from)
-    assert(position >= 0, 'an entry is in the index')
-    this.buckets.setValue(position, to)
-  }
-
   /** The arena has moved a block: finds the entry it belongs to. */
   private repoint(from: number, to: number): void {
     const { buckets, entries } = this
+    const gone = this.unlinked.get(from)
+    if (gone !== undefined) {
+      this.unlinked.delete(from)
+      this.unlinked.set(to, gone)
+      entries.setKeyRef(gone, to)
+      return
+    }
     const hash = this.hashOfRef(to)
     for (let position = buckets.find(hash); position >= 0; position = buckets.next(hash, position)) {
-      const e = Math.abs(buckets.value(position)) - 1
+      const e = buckets.value(position) - 1
       if (entries.keyRef(e) !== from) continue
       entries.setKeyRef(e, to)
       return
