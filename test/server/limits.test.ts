@@ -127,6 +127,30 @@ test('a transaction counts against client-query-buffer-limit', async () => {
   expect(it.server.info(['stats'])).toContain('client_query_buffer_limit_disconnections:1')
 })
 
+test('a transaction of many empty arguments counts what they cost, and the client is closed at the limit', async () => {
+  await start('--client-query-buffer-limit', '1mb')
+  const client = await it.connect()
+  const other = await it.connect()
+  await client.call('MULTI')
+  const empty = encodeRequest(['MGET', ...Array.from({ length: 5000 }, () => '')])
+  client.send(empty)
+  expect((await client.reply()).value).toBe('QUEUED')
+  const bytes = Number(/multi=1 .*multi-mem=(\d+)/.exec(String(await other.call('CLIENT', 'LIST')))![1])
+  expect(bytes).toBeGreaterThan(5000 * 50) // measured: 58 bytes of heap each
+  client.send(Buffer.concat([empty, empty, empty, empty]))
+  expect((await client.untilClosed()).closed).toBe(true)
+  expect(it.server.info(['stats'])).toContain('client_query_buffer_limit_disconnections:1')
+})
+
+test('a transaction of many small commands counts what each costs', async () => {
+  await start()
+  const client = await it.connect()
+  await client.call('MULTI')
+  for (let i = 0; i < 10; i++) await client.call('SET', 'k', 'v')
+  const bytes = Number(/multi=10 .*multi-mem=(\d+)/.exec(String(await (await it.connect()).call('CLIENT', 'LIST')))![1])
+  expect(bytes).toBeGreaterThan(10 * 627) // measured on the heap alone
+})
+
 test('a client that does not read is paused, costs a bounded amount, and goes on where it was', async () => {
   await start()
   const client = await it.connect()
