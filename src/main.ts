@@ -5,7 +5,7 @@
 // everything is served. The first word of the command line may be a name of the program, so that images and tools which start
 // `redis-server ...` start Casky.
 
-import { lstatSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import { lstatSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { systemClock } from './base/clock.ts'
 import type { Logger } from './base/logger.ts'
 import { CASKY_VERSION } from './base/version.ts'
@@ -41,9 +41,9 @@ if ('exit' in loaded) {
 async function start(config: Config): Promise<void> {
   const log = openLog(config)
   const { logger } = log
-  let removePidFile = (): void => {}
+  let forgetPid = (): void => {}
   const exit = (code: number): void => {
-    removePidFile()
+    forgetPid()
     log.flush()
     process.exit(code)
   }
@@ -77,8 +77,6 @@ async function start(config: Config): Promise<void> {
     exit(1)
   }
 
-  removePidFile = writePidFile(config.get('pidfile'), logger)
-
   let engine: Engine
   try {
     engine = openStore(config, logger, server, exit)
@@ -86,6 +84,8 @@ async function start(config: Config): Promise<void> {
     logger.warning(`Cannot open the store: ${(error as Error).message}`)
     return exit(1)
   }
+  // Not before the directory is ours: who is refused it must not touch the file of the server that has it.
+  forgetPid = writePidFile(config.get('pidfile'), logger)
   server.serve(engine)
   followSettings(config, engine)
   followPort(config, listener, server, logger)
@@ -167,7 +167,16 @@ function writePidFile(path: string, logger: Logger): () => void {
     logger.warning(`Failed to write PID file: ${(error as Error).message}`)
     return () => {}
   }
-  return () => rmSync(path, { force: true })
+  return () => removePidFile(path)
+}
+
+/** Unless somebody has written theirs over it: then it is about them. */
+function removePidFile(path: string): void {
+  try {
+    if (readFileSync(path, 'latin1') === `${process.pid}\n`) unlinkSync(path)
+  } catch {
+    // It is gone, or cannot be removed: nobody is worse off.
+  }
 }
 
 /** As pid 1 the kernel delivers only signals that somebody listens for. */

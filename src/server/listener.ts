@@ -4,13 +4,14 @@
 // kernel does not know. Anything else that cannot be listened on ends the start with Redis's words. Accepting may fail (descriptors
 // are exhausted, most likely); that is logged and nothing else: those who are connected go on.
 //
-// The unix socket is made under a umask, so that there is no instant at which somebody else could connect.
+// The unix socket is made under a umask, so that there is no instant at which somebody else could connect. A file of that name is
+// removed only if nobody listens on it (Redis: always): a second server, started by mistake, must not cut off the first.
 //
 // TCP can move while the server runs (CONFIG SET port, bind). Another port: there first, and the old one is given up when the new
 // one listens. Other addresses on the same port: the old ones first, since 127.0.0.1 would keep 0.0.0.0 from being taken;
 // when the new ones cannot be had, the old ones are taken again. Clients that are connected stay in any case.
 
-import { createServer, type Server as NetServer, type Socket } from 'node:net'
+import { connect, createServer, type Server as NetServer, type Socket } from 'node:net'
 import type { Logger } from '../base/logger.ts'
 
 export interface ListenOptions {
@@ -21,7 +22,7 @@ export interface ListenOptions {
   readonly backlog: number
   readonly unixSocket: string // '' none
   readonly unixSocketMode: number // permission bits, 0: as the umask has it
-  /** Removes a socket file that a dead process has left. */
+  /** Removes a socket file that a dead process has left: nobody listens on it. */
   readonly removeStaleSocket: (path: string) => void
   readonly logger: Logger
   /** Nothing has been read from the socket yet. */
@@ -136,7 +137,7 @@ export class Listener {
     const { unixSocket: path, unixSocketMode: mode, backlog, logger, removeStaleSocket } = this.options
     const server = this.server(true)
     try {
-      removeStaleSocket(path)
+      if (!(await hasListener(path))) removeStaleSocket(path) // else it is somebody's, and binding fails
       const before = mode === 0 ? process.umask() : process.umask(0o777 & ~mode)
       const listening = this.listen(server, { path, backlog }) // the file is there when this returns
       process.umask(before)
@@ -172,6 +173,18 @@ function portOf(servers: readonly NetServer[]): number {
     if (address !== null && typeof address === 'object') return address.port
   }
   return 0
+}
+
+/** Whether a living process listens on this unix socket; when that can't be known, too. */
+function hasListener(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path)
+    probe.once('connect', () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT'))
+  })
 }
 
 function reason(error: unknown): string {
