@@ -94,7 +94,7 @@ async function start(config: Config): Promise<void> {
   config.onChange(['shutdown-timeout', 'shutdown-on-sigint', 'shutdown-on-sigterm'], () => null)
   shutdown = new Shutdown({ clock: systemClock, logger, listener, server, engine, timeoutSeconds, exit })
   followSignals(shutdown, config)
-  dieAfterBugs(log, engine, exit)
+  dieAfterBugs(log, engine, listener, server, exit)
 }
 
 /** CONFIG SET of port and bind. The last to follow, so that nobody refuses after it has moved. */
@@ -188,14 +188,28 @@ function followSignals(shutdown: Shutdown, config: Config): void {
   process.on('SIGUSR1', () => {}) // else Node opens its inspector
 }
 
-function dieAfterBugs(log: Log, engine: Engine, exit: (code: number) => void): void {
+// What was acknowledged is committed; nobody is told anything any more. Quick: what the bug has done to the keydir must not become an image,
+// which the next start would believe instead of reading.
+function dieAfterBugs(
+  log: Log,
+  engine: Engine,
+  listener: Listener,
+  server: Server,
+  exit: (code: number) => void,
+): void {
   let isDying = false
   process.on('uncaughtException', (error) => {
     log.logger.warning(`Bug, exiting: ${error.stack ?? error}`)
     if (isDying || (engine.gate & GATE_LOADING) !== 0) return exit(1)
     isDying = true
     systemClock.after(LAST_COMMIT_MS, () => exit(1))
-    engine.close(() => exit(1))
+    try {
+      listener.close()
+      server.closeAll()
+    } catch (another) {
+      log.logger.warning(`And while closing: ${(another as Error).message}`)
+    }
+    engine.close(() => exit(1), true)
   })
 }
 

@@ -77,6 +77,7 @@ const LARGE_VALUE_BYTES = 1024 * 1024
 const RANDOM_TRIES = 128
 /** An eighth of value-cache-size is for what was just written. */
 const TAIL_SHARE = 8
+const CLOSING = 'MISCONF The store is closing, writes are refused.'
 
 const NO_KEY = new Slice()
 
@@ -884,6 +885,8 @@ export class Bitcask implements Engine {
   // --- gates, durability, upkeep
 
   setGate(bit: number, closed: boolean, message = ''): void {
+    // What is written beside a stop lies behind the end that the stop records: nothing opens a gate any more.
+    if (this.closing && !closed) return
     const gate = closed ? this.gate | bit : this.gate & ~bit
     if (message !== '') this.gateMessage = message
     if (gate === this.gate) return
@@ -1030,6 +1033,8 @@ export class Bitcask implements Engine {
 
   close(done: (error: Error | null) => void, isQuick = false): void {
     if (this.closing || this.loading.active) return done(new Error('not open'))
+    // First of all: a write from now on would be acknowledged, and forgotten by the next start.
+    this.setGate(GATE_FAILED, true, CLOSING)
     this.closing = true
     this.expiryTimer?.cancel()
     this.syncTimer?.cancel()

@@ -9,12 +9,14 @@
 // released position has reached what its answer depends on.
 
 import { systemClock } from '../base/clock.ts'
+import { MAX_BATCH_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES } from '../base/limits.ts'
 import { type Logger, silentLogger } from '../base/logger.ts'
 import { Slice } from '../base/slice.ts'
 import { type Engine, type EngineSettings, type EngineStats, GATE_FAILED, GATE_FULL, NONE } from './engine.ts'
 import { openEngine } from './open.ts'
 
 const MIB = 1024 * 1024
+const NOTHING = Buffer.alloc(0)
 
 export const defaultSettings: EngineSettings = {
   appendfsync: 'everysec',
@@ -114,9 +116,10 @@ export class Store {
     return entry !== NONE
   }
 
-  /** Several writes, all or nothing also after a crash. */
+  /** Several writes, all or nothing also after a crash. Rejects, having done nothing, what is larger than a record or a batch may be. */
   async batch(writes: readonly Write[]): Promise<void> {
     const { engine } = this
+    checkWrites(writes)
     this.refuseIfClosed(GATE_FAILED | GATE_FULL)
     engine.now = systemClock.now()
     engine.dependsOn = 0
@@ -190,6 +193,20 @@ export class Store {
 
   private valueOf(bytes: Buffer): Slice {
     return this.value.set(bytes, 0, bytes.length)
+  }
+}
+
+// Before anything of them is done: a batch that has begun has to end, and a start does not believe records of such lengths.
+function checkWrites(writes: readonly Write[]): void {
+  let bytes = 0
+  for (const write of writes) {
+    const key = 'put' in write ? write.put : write.remove
+    const value = 'put' in write ? write.value : NOTHING
+    if (!Buffer.isBuffer(key) || !Buffer.isBuffer(value)) throw new TypeError('keys and values are Buffers')
+    if (key.length > MAX_KEY_BYTES) throw new RangeError(`a key is longer than ${MAX_KEY_BYTES} bytes`)
+    if (value.length > MAX_VALUE_BYTES) throw new RangeError(`a value is longer than ${MAX_VALUE_BYTES} bytes`)
+    bytes += key.length + value.length
+    if (bytes > MAX_BATCH_BYTES) throw new RangeError(`the writes of a batch are longer than ${MAX_BATCH_BYTES} bytes`)
   }
 }
 

@@ -65,14 +65,12 @@ export function workerBackground(directory: string): Background {
         job.handlers?.progress?.(message.bytesRead, message.bytesWritten)
         return
       case 'failed': {
-        jobs.delete(message.id)
         const { code, segment, offset } = message
-        job.done(Object.assign(new Error(message.message), { code, segment, offset }), undefined)
+        end(message.id, Object.assign(new Error(message.message), { code, segment, offset }), undefined)
         return
       }
       default:
-        jobs.delete(message.id)
-        job.done(null, message.result)
+        end(message.id, null, message.result)
     }
   }
 
@@ -80,25 +78,39 @@ export function workerBackground(directory: string): Background {
     worker?.postMessage(message, handedOver)
   }
 
+  const begin = (): Worker => {
+    const fresh = new Worker(new URL(workerFile(), import.meta.url), {
+      workerData: { directory },
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+    })
+    fresh.on('message', receive)
+    fresh.on('error', (error) => {
+      if (worker === fresh) failAll(error)
+    })
+    fresh.on('exit', () => {
+      if (worker === fresh) failAll(new Error('the background thread has ended'))
+    })
+    return fresh
+  }
+
+  // Where the system has no thread to give (a limit of processes), Node says so from the constructor. Told later, as every other failure.
   const start = (job: Job): number => {
-    if (worker === null) {
-      const fresh = new Worker(new URL(workerFile(), import.meta.url), {
-        workerData: { directory },
-        resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
-      })
-      fresh.on('message', receive)
-      fresh.on('error', (error) => {
-        if (worker === fresh) failAll(error)
-      })
-      fresh.on('exit', () => {
-        if (worker === fresh) failAll(new Error('the background thread has ended'))
-      })
-      fresh.unref()
-      worker = fresh
-    }
     const id = nextId++
     jobs.set(id, job)
+    try {
+      worker ??= begin()
+      worker.ref() // who waits for a job waits for the thread: else a program with nothing else to do would end
+    } catch (error) {
+      setImmediate(() => end(id, error as Error, undefined))
+    }
     return id
+  }
+
+  const end = (id: number, error: Error | null, result: unknown): void => {
+    const job = jobs.get(id)
+    jobs.delete(id)
+    if (jobs.size === 0) worker?.unref()
+    job?.done(error, result)
   }
 
   const steering = (id: number): MergeRun => ({

@@ -12,17 +12,20 @@ import { type Slice, sliceOf } from '../../src/base/slice.ts'
 import type { Engine, EngineSettings } from '../../src/engine/engine.ts'
 import { LOCK, MANIFEST } from '../../src/engine/filename.ts'
 import { type DirectoryOptions, openEngine } from '../../src/engine/open.ts'
-import { startChild } from '../harness/child.ts'
+import { run, startChild } from '../harness/child.ts'
 import { flip } from './damage.ts'
 import { dataPath, manifestOf } from './files.ts'
 import { bytesOf, settings, turn } from './test-store.ts'
 
 // The driver is the only one who knows its worker: to let one die, the test looks over its shoulder.
 const workers: threads.Worker[] = []
+/** As where a limit of processes is reached. */
+const threadsOfSystem = vi.hoisted(() => ({ areLeft: true }))
 vi.mock('node:worker_threads', async (original) => {
   const real = await original<typeof threads>()
   class Watched extends real.Worker {
     constructor(...args: ConstructorParameters<typeof threads.Worker>) {
+      if (!threadsOfSystem.areLeft) throw Object.assign(new Error('EAGAIN'), { code: 'ERR_WORKER_INIT_FAILED' })
       super(...args)
       workers.push(this)
     }
@@ -278,4 +281,39 @@ describe('the worker thread', () => {
     await expectHalf(engine)
     await close(engine)
   })
+})
+
+test('no thread can be made: hints and merges wait until one can, and nothing else is harmed', async () => {
+  threadsOfSystem.areLeft = false
+  const directory = freshDirectory()
+  try {
+    const engine = await open(directory)
+    put(engine, 'k', 'v')
+    await seal(engine)
+    put(engine, 'k', 'w')
+    await expect(merge(engine)).rejects.toThrow('EAGAIN')
+    threadsOfSystem.areLeft = true
+    expect(await merge(engine)).toBeGreaterThan(0)
+    expect(await load(engine, 'k')).toBe('w')
+    await close(engine)
+  } finally {
+    threadsOfSystem.areLeft = true
+  }
+})
+
+test('a program that only waits for the store is not ended under it', async () => {
+  const directory = freshDirectory()
+  const program = path.join(directory, 'program.mjs')
+  const text = `
+    import { openStore } from ${JSON.stringify(fileURLToPath(new URL('../../dist/engine/store.js', import.meta.url)))}
+    const store = await openStore(${JSON.stringify(path.join(directory, 'data'))})
+    await store.put(Buffer.from('k'), Buffer.from('v'))
+    await store.sync()
+    await store.put(Buffer.from('k'), Buffer.from('w'))
+    await store.merge()
+    await store.close()
+    console.log('to the end')`
+  fs.writeFileSync(program, text)
+  const { code, stdout } = await run(process.execPath, [program])
+  expect([code, stdout]).toEqual([0, 'to the end\n'])
 })

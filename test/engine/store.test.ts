@@ -36,3 +36,52 @@ test('put, get, remove, batch, keys, merge, sync, close, and everything is there
   expect(await again.get(bytes('b'))).toEqual(bytes('2'))
   await again.close()
 })
+
+test('puts beside close: each is refused, or there at the next start', async () => {
+  const directory = freshDirectory()
+  const store = await openStore(directory, { appendfsync: 'always' })
+  await store.put(bytes('x'), bytes('1'))
+  const kept: string[] = []
+  const refusals = new Set<string>()
+  let isClosed = false
+  const closing = store.close().then(() => {
+    isClosed = true
+  })
+  for (let i = 0; !isClosed || i < 10; i++) {
+    const put = store.put(bytes(`k${i}`), bytes('v')).then(
+      () => kept.push(`k${i}`),
+      (error) => refusals.add((error as Error).message),
+    )
+    await Promise.race([put, closing])
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await closing
+  expect([...refusals]).toEqual(['MISCONF The store is closing, writes are refused.'])
+  const again = await openStore(directory)
+  for (const key of kept) expect(await again.get(bytes(key)), key).toEqual(bytes('v'))
+  await again.close()
+})
+
+test('what is too long, and what is no buffer, is refused before anything is done; the store goes on', async () => {
+  const directory = freshDirectory()
+  const store = await openStore(directory, { mergeEnabled: false })
+  await expect(store.put(Buffer.alloc(1024 * 1024 + 1), bytes('v'))).rejects.toThrow(
+    'a key is longer than 1048576 bytes',
+  )
+  const half = { put: bytes('b') } as never
+  await expect(store.batch([{ put: bytes('a'), value: bytes('1') }, half])).rejects.toThrow(
+    'keys and values are Buffers',
+  )
+  const long = Buffer.alloc(600 * 1024 * 1024)
+  const both = [
+    { put: bytes('c'), value: long },
+    { put: bytes('d'), value: long },
+  ]
+  await expect(store.batch(both)).rejects.toThrow('the writes of a batch are longer than 1073741824 bytes')
+  await expect(store.put(bytes('e'), Buffer.alloc(1024 * 1024 * 1024 + 1))).rejects.toThrow('a value is longer than')
+  await store.put(bytes('after'), bytes('2'))
+  await store.close()
+  const again = await openStore(directory)
+  expect(again.stats().keys).toBe(1)
+  await again.close()
+})
