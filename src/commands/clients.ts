@@ -1,5 +1,6 @@
 // CLIENT: what the server knows of its clients, and what they may ask for themselves.
 
+import type { Slice } from '../base/slice.ts'
 import { REDIS_VERSION } from '../base/version.ts'
 import type { Args } from '../resp/args.ts'
 import { ADMIN, type Command, LOADING, NOSCRIPT, STALE } from './command.ts'
@@ -10,7 +11,7 @@ import { parseInteger } from './numbers.ts'
 import type { ClientFilter, Session } from './session.ts'
 import { subcommandsOf } from './subcommands.ts'
 import { TRACKING_HELP, trackingSubcommands } from './tracking.ts'
-import { isWord } from './words.ts'
+import { isWord, nameOf, quoted } from './words.ts'
 
 const ANY_TIME = NOSCRIPT | LOADING | STALE
 const PER_CLIENT = 'O(N) for N clients.'
@@ -245,7 +246,7 @@ function setInfo(session: Session, args: Args): void {
   const option = args.at(2)
   const value = args.at(3)
   const isName = isWord(option, 'LIB-NAME')
-  if (!isName && !isWord(option, 'LIB-VER')) return reply.error(`ERR Unrecognized option '${shown(option.key())}'`)
+  if (!isName && !isWord(option, 'LIB-VER')) return reply.error(`ERR Unrecognized option '${quoted(option)}'`)
   if (!isPlainName(value))
     return reply.error(`ERR ${option.key()} cannot contain spaces, newlines or special characters.`)
   if (isName) session.libName = value.key()
@@ -258,8 +259,8 @@ function list(session: Session, args: Args): void {
   let sessions: Iterable<Session>
   if (args.count === 2) sessions = server.sessions()
   else if (args.count === 4 && isWord(args.at(2), 'TYPE')) {
-    const type = typeOf(args.at(3).key())
-    if (type === undefined) return reply.error(unknownType(args.at(3).key()))
+    const type = typeOf(nameOf(args.at(3)))
+    if (type === undefined) return reply.error(unknownType(args.at(3)))
     sessions = [...server.sessions()].filter((one) => (one.subscriptions === null ? 'normal' : 'pubsub') === type)
   } else if (args.count > 3 && isWord(args.at(2), 'ID')) {
     const found: Session[] = []
@@ -301,15 +302,15 @@ function filterOf(args: Args): ClientFilter | string {
       if (id === null || id < 1) return 'ERR client-id should be greater than 0'
       filter.id = Number(id)
     } else if (isWord(option, 'TYPE')) {
-      const type = typeOf(value.key())
-      if (type === undefined) return unknownType(value.key())
+      const type = typeOf(nameOf(value))
+      if (type === undefined) return unknownType(value)
       filter.type = type
     } else if (isWord(option, 'ADDR')) {
       filter.address = value.key()
     } else if (isWord(option, 'LADDR')) {
       filter.localAddress = value.key()
     } else if (isWord(option, 'USER')) {
-      if (value.key() !== 'default') return `ERR No such user '${shown(value.key())}'`
+      if (quoted(value) !== 'default') return `ERR No such user '${quoted(value)}'`
       filter.user = 'default'
     } else if (isWord(option, 'SKIPME')) {
       if (!isWord(value, 'YES') && !isWord(value, 'NO')) return SYNTAX_ERROR
@@ -374,14 +375,9 @@ function onOff(session: Session, args: Args, set: (on: boolean) => void): void {
 
 /** In lower case, undefined for a word that names no type. */
 function typeOf(word: string): string | undefined {
-  return TYPES.find((type) => type === word.toUpperCase())?.toLowerCase()
+  return TYPES.find((type) => type === word)?.toLowerCase()
 }
 
-function unknownType(word: string): string {
-  return `ERR Unknown client type '${shown(word)}'`
-}
-
-/** A client's text, at a length fit for an error. */
-function shown(text: string): string {
-  return text.slice(0, 128)
+function unknownType(word: Slice): string {
+  return `ERR Unknown client type '${quoted(word)}'`
 }

@@ -9,7 +9,7 @@ import { type Command, FAST, IMMEDIATE, LOADING, NO_AUTH, NOSCRIPT, STALE } from
 import { DATABASE_RANGE, NOT_AN_INTEGER, OUT_OF_INT32, SYNTAX_ERROR, wrongArity } from './errors.ts'
 import { parseInt32, parseInteger } from './numbers.ts'
 import type { Session } from './session.ts'
-import { isWord } from './words.ts'
+import { isWord, quoted } from './words.ts'
 
 const ANY_TIME = LOADING | STALE | FAST
 const HANDSHAKE = NOSCRIPT | ANY_TIME | NO_AUTH
@@ -172,7 +172,7 @@ function hello(session: Session, args: Args): void {
       if (!isPlainName(name)) return reply.error(BAD_CLIENT_NAME)
       session.name = name.key()
     } else {
-      return reply.error(`ERR Syntax error in HELLO option '${args.at(i).key().slice(0, 128)}'`)
+      return reply.error(`ERR Syntax error in HELLO option '${quoted(args.at(i))}'`)
     }
   }
   if (!session.authenticated) return reply.error(HELLO_FIRST)

@@ -22,7 +22,7 @@ import { replyWithHelp } from './help.ts'
 import { encodingOf, referencesTo, SECOND_KEY } from './object.ts'
 import type { Session } from './session.ts'
 import { inSteps } from './steps.ts'
-import { isWord } from './words.ts'
+import { isWord, quoted } from './words.ts'
 
 const MAX_SLEEP_MS = 2 ** 31 - 1
 
@@ -87,9 +87,7 @@ function debug(session: Session, args: Args): void {
   for (const { name, arity, run } of ACTIONS) {
     if (isWord(word, name) && (arity < 0 ? args.count >= -arity : args.count === arity)) return run(session, args)
   }
-  session.reply.error(
-    `ERR unknown subcommand or wrong number of arguments for '${word.key().slice(0, 128)}'. Try DEBUG HELP.`,
-  )
+  session.reply.error(`ERR unknown subcommand or wrong number of arguments for '${quoted(word)}'. Try DEBUG HELP.`)
 }
 
 function sleep(session: Session, args: Args): void {

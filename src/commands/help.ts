@@ -2,6 +2,7 @@
 
 import type { Slice } from '../base/slice.ts'
 import type { Session } from './session.ts'
+import { quoted } from './words.ts'
 
 /** `lines`: a syntax line, then indented lines that explain it. HELP itself is added. */
 export function replyWithHelp(session: Session, name: string, lines: readonly string[]): void {
@@ -15,6 +16,5 @@ export function replyWithHelp(session: Session, name: string, lines: readonly st
 
 /** A subcommand with a number of arguments that only its handler can judge. */
 export function wrongSubcommandArity(container: string, subcommand: Slice): string {
-  const asked = subcommand.key().slice(0, 128)
-  return `ERR unknown subcommand or wrong number of arguments for '${asked}'. Try ${container} HELP.`
+  return `ERR unknown subcommand or wrong number of arguments for '${quoted(subcommand)}'. Try ${container} HELP.`
 }

@@ -15,7 +15,7 @@ import { replyWithHelp } from './help.ts'
 import type { Session } from './session.ts'
 import { subcommandsOf } from './subcommands.ts'
 import { deprecated, forDevelopers, history, syntax } from './syntax.ts'
-import { isWord } from './words.ts'
+import { isWord, nameOf } from './words.ts'
 
 const ANY_TIME = LOADING | STALE
 const CONNECTION = ['connection'] as const
@@ -149,7 +149,7 @@ export const introspectionCommands = [
 
 /** 'get', 'config|get': in any case. */
 function named(session: Session, name: Slice): Command | undefined {
-  const upper = name.key().toUpperCase()
+  const upper = nameOf(name)
   const bar = upper.indexOf('|')
   if (bar < 0) return session.server.commands.get(upper)
   return session.server.commands.get(upper.slice(0, bar))?.subcommands?.get(upper.slice(bar + 1))
@@ -346,7 +346,7 @@ function filter(args: Args): ((command: Command) => boolean) | null {
   if (isWord(kind, 'MODULE')) return () => false // there are none
   if (isWord(kind, 'PATTERN')) return (command) => globMatch(value, sliceOf(command.name), true)
   if (!isWord(kind, 'ACLCAT')) return null
-  const category = value.key().toLowerCase()
+  const category = nameOf(value).toLowerCase()
   return (command) => categoriesOf(command).includes(category)
 }
 
@@ -375,12 +375,7 @@ function getKeys(session: Session, args: Args, withAccess: boolean): void {
 }
 
 function lineCommand(session: Session, args: Args): Command | undefined {
-  const command = session.server.commands.get(args.at(LINE).key().toUpperCase())
+  const command = session.server.commands.get(nameOf(args.at(LINE)))
   if (command?.subcommands === undefined) return command
-  return command.subcommands.get(
-    args
-      .at(LINE + 1)
-      .key()
-      .toUpperCase(),
-  )
+  return command.subcommands.get(nameOf(args.at(LINE + 1)))
 }

@@ -11,7 +11,7 @@ import { emptyPayload, isEmptyPayload, isSoundPayload } from './dump-payload.ts'
 import { replyWithHelp } from './help.ts'
 import type { Session } from './session.ts'
 import { subcommandsOf } from './subcommands.ts'
-import { isWord } from './words.ts'
+import { isWord, quoted } from './words.ts'
 
 const NOT_BUSY = 'NOTBUSY No scripts in execution right now.'
 const ALL_SHARDS = 'request_policy:all_shards'
@@ -270,7 +270,7 @@ function functionFlush(session: Session, args: Args): void {
 }
 
 function unknownOrArity(args: Args): string {
-  return `ERR unknown subcommand or wrong number of arguments for '${args.at(1).key()}'. Try FUNCTION HELP.`
+  return `ERR unknown subcommand or wrong number of arguments for '${quoted(args.at(1))}'. Try FUNCTION HELP.`
 }
 
 function functionList(session: Session, args: Args): void {

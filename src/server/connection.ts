@@ -594,8 +594,8 @@ export class Connection implements Session, Ticking, Gathering {
   /** Runs this command again when everything brought for it has come. */
   park(row: Row, args: Args): void {
     this.lastCommand = row.command
+    this.parked = { row, args: args.copy(), error: null } // may find no memory
     this.blocked |= PARKED
-    this.parked = { row, args: args.copy(), error: null }
   }
 
   bring(database: number, key: Slice): void {

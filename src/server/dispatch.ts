@@ -11,7 +11,8 @@
 // longer than anybody wants to know of, that is a `stall` for LATENCY, and for a second everything is timed. All of this is one
 // comparison for a call that is not timed, since `untimedArguments` is -1 whenever the next call has to be.
 //
-// An exception in a handler is our bug: it is logged with its stack, the client gets one internal error, and life goes on.
+// An exception in a handler is our bug: it is logged with its stack, the client gets one internal error, and life goes on. Around
+// handlers nobody can say which part of a reply is there already, so an exception there ends the connection, and only that.
 
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
@@ -19,6 +20,7 @@ import type { Slice } from '../base/slice.ts'
 import { type Command, FAST, NO_MULTI, SKIP_SLOWLOG } from '../commands/command.ts'
 import type { CommandTable } from '../commands/command-table.ts'
 import { wrongArity } from '../commands/errors.ts'
+import { nameOf, QUOTED_BYTES, quoted } from '../commands/words.ts'
 import { type Engine, GATE_STALLED } from '../engine/engine.ts'
 import { type Args, SLICE_BYTES } from '../resp/args.ts'
 import type { Connection } from './connection.ts'
@@ -39,8 +41,6 @@ import { neededByTransaction, neededValues } from './parking.ts'
 import { type Slowlog, trimmed } from './slowlog.ts'
 import { Row, type Statistics } from './statistics.ts'
 
-/** Of a client's bytes in an error text, as in Redis. */
-const QUOTED_BYTES = 128
 /** What a command in MULTI's queue costs beside its arguments. Measured: 480 on the heap, 150 to 180 for the bytes behind its buffer. */
 const QUEUED_COMMAND_BYTES = 640
 /** A command with more arguments than that may be slow because of them. */
@@ -114,6 +114,23 @@ export class Dispatch {
 
   /** Runs one command of a connection, or sees to it that it runs later. */
   execute(connection: Connection, args: Args): void {
+    try {
+      this.start(connection, args)
+    } catch (error) {
+      this.broken(connection, error)
+    }
+  }
+
+  /** A parked command's time has come, or it finds that it has not. */
+  retry(connection: Connection, row: Row, args: Args, error: Error | null): void {
+    try {
+      this.startAgain(connection, row, args, error)
+    } catch (mistake) {
+      this.broken(connection, mistake)
+    }
+  }
+
+  private start(connection: Connection, args: Args): void {
     this.statistics.commands++
     const position = connection.output.begin()
     const command = this.table.lookup(args.at(0))
@@ -124,9 +141,9 @@ export class Dispatch {
     let row = this.last
     if (row.command !== command) this.last = row = this.rows.get(command)!
     if (command.subcommands !== undefined && args.count > 1) {
-      const subcommand = command.subcommands.get(args.at(1).key().toUpperCase())
+      const subcommand = command.subcommands.get(nameOf(args.at(1)))
       if (subcommand === undefined) {
-        const text = `ERR unknown subcommand '${quoted(args.at(1), QUOTED_BYTES)}'. Try ${command.name} HELP.`
+        const text = `ERR unknown subcommand '${quoted(args.at(1))}'. Try ${command.name} HELP.`
         this.reject(connection, null, position, text)
         return
       }
@@ -144,8 +161,7 @@ export class Dispatch {
     this.run(connection, row, args, position)
   }
 
-  /** A parked command's time has come, or it finds that it has not. */
-  retry(connection: Connection, row: Row, args: Args, error: Error | null): void {
+  private startAgain(connection: Connection, row: Row, args: Args, error: Error | null): void {
     const position = connection.output.begin()
     this.untimedArguments = -1
     if (error !== null) {
@@ -185,6 +201,12 @@ export class Dispatch {
     connection.output.takeBack(position)
     this.statistics.unexpectedErrors++
     connection.reply.error('ERR internal error')
+  }
+
+  private broken(connection: Connection, error: unknown): void {
+    this.logger.warning(`Bug: a command could not be run: ${(error as Error).stack ?? String(error)}`)
+    this.statistics.unexpectedErrors++
+    connection.close()
   }
 
   // A gate was closed and let it pass. While it was asked, something may have been said: a key expired, and the client hears of that.
@@ -379,8 +401,8 @@ export class Dispatch {
 
   private unknown(connection: Connection, args: Args, position: number): void {
     const name = args.at(0)
-    const word = name.key().toLowerCase()
-    if (word === 'post' || word === 'host:') {
+    const word = nameOf(name)
+    if (word === 'POST' || word === 'HOST:') {
       connection.closeForCrossProtocol()
       return
     }
@@ -388,7 +410,7 @@ export class Dispatch {
     for (let i = 1; i < args.count && beginning.length < QUOTED_BYTES; i++) {
       beginning += `'${quoted(args.at(i), QUOTED_BYTES - beginning.length)}' `
     }
-    const text = `ERR unknown command '${quoted(name, QUOTED_BYTES)}', with args beginning with: ${beginning}`
+    const text = `ERR unknown command '${quoted(name)}', with args beginning with: ${beginning}`
     this.reject(connection, null, position, text)
   }
 
@@ -414,9 +436,4 @@ export class Dispatch {
     if (mode === 'skip-next') connection.replyMode = 'skip'
     else if (mode === 'skip' && modeBefore === 'skip') connection.replyMode = 'on'
   }
-}
-
-/** A client's bytes for an error text; the reply writer makes control characters harmless. */
-function quoted(bytes: Slice, most: number): string {
-  return bytes.bytes.toString('latin1', bytes.start, Math.min(bytes.end, bytes.start + most))
 }

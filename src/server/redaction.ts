@@ -1,6 +1,6 @@
 // What must not be seen of a command line: passwords. SLOWLOG and MONITOR show it, so both ask here first.
 
-import { isWord } from '../commands/words.ts'
+import { isWord, nameOf } from '../commands/words.ts'
 import { directives } from '../config/directives.ts'
 import type { Args } from '../resp/args.ts'
 
@@ -40,7 +40,7 @@ function afterWords(args: Args, words: Readonly<Record<string, number>>): Readon
 function secretValues(args: Args): ReadonlySet<number> {
   const secret = new Set<number>()
   for (let i = 2; i + 1 < args.count; i += 2) {
-    if (SECRET.has(args.at(i).key().toLowerCase())) secret.add(i + 1)
+    if (SECRET.has(nameOf(args.at(i)).toLowerCase())) secret.add(i + 1)
   }
   return secret
 }

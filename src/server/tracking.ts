@@ -14,6 +14,7 @@
 // What a client changes itself it is told behind the reply of that command (of all of EXEC): hence `current`, the tracking client
 // whose command is running, and `pending`. Dispatch comes here for tracking clients only, by way of a gate.
 
+import { MAX_KEY_BYTES } from '../base/limits.ts'
 import type { Slice } from '../base/slice.ts'
 import { type Command, READ } from '../commands/command.ts'
 import { keysOf } from '../commands/command-table.ts'
@@ -151,7 +152,10 @@ export class TrackingTable implements TrackingPort {
     const { tracking } = session
     if (tracking === null || tracking.broadcast || (command.flags & READ) === 0) return
     if (tracking.optIn ? !tracking.caching : tracking.optOut && tracking.caching) return
-    for (const i of keysOf(command, args.count)) this.addReader(args.at(i).key(), session.id)
+    for (const i of keysOf(command, args.count)) {
+      const key = args.at(i)
+      if (key.length <= MAX_KEY_BYTES) this.addReader(key.key(), session.id) // no larger one can ever change
+    }
     while (this.maxKeys > 0 && this.readers.size > this.maxKeys) this.invalidate(this.readers.keys().next().value!)
   }
 
