@@ -59,7 +59,7 @@ const UNAUTHENTICATED_PAUSE_BYTES = 16 * 1024
  * be told of it (BCAST). From here on it is closed. (Redis: never.) Subscribers have a limit, unless somebody has taken it away.
  */
 const MAX_UNASKED_BYTES = 64 * 1024 * 1024
-/** What a client may send while it waits (WAIT) before it is no longer read. */
+/** What a client may send while it waits (WAIT, CLIENT PAUSE) before it is no longer read. */
 const READ_WHILE_WAITING_BYTES = 16 * 1024
 /** Values being read for one client at a time. */
 const MAX_HOLES = 1024
@@ -214,7 +214,7 @@ export class Connection implements Session, Ticking, Gathering {
     // A full buffer means that more is waiting, and reading on now would take this turn's time from the others.
     if (this.blocked === 0 && !this.hasInput && end - start < bytes.length) return true
     // Who waits for time to pass may go away meanwhile, and only reading on tells.
-    if (this.unblocker !== null && this.decoder.heldBytes < READ_WHILE_WAITING_BYTES) return true
+    if (this.waitsForTime && this.decoder.heldBytes < READ_WHILE_WAITING_BYTES) return true
     this.isReadingStopped = true
     if (this.blocked === 0) this.server.tick.again(this)
     return false
@@ -224,7 +224,7 @@ export class Connection implements Session, Ticking, Gathering {
   endInput(): void {
     if (this.isGathered) this.server.gather.runOf(this)
     this.hasInputEnded = true
-    if (this.unblocker !== null) this.close()
+    if (this.waitsForTime) this.stopWaiting()
     if (this.blocked === 0 && !this.hasInput) this.closeWhenSaid()
   }
 
@@ -276,8 +276,8 @@ export class Connection implements Session, Ticking, Gathering {
   /** The tick gives this connection time: goes on with whatever was interrupted. */
   turn(): void {
     if (this.isClosed) return
-    if (this.hasInputEnded && this.unblocker !== null) {
-      this.close()
+    if (this.hasInputEnded && this.waitsForTime) {
+      this.stopWaiting()
       return
     }
     this.engine.readsCount = !this.isNotTouching
@@ -613,6 +613,25 @@ export class Connection implements Session, Ticking, Gathering {
   parkUntilUnpaused(row: Row, args: Args): void {
     this.park(row, args)
     this.server.pause.add(this)
+    if (this.hasInputEnded) this.server.tick.again(this)
+    else if (this.decoder.heldBytes < READ_WHILE_WAITING_BYTES) this.readOn()
+  }
+
+  /** By a handler (WAIT), or by CLIENT PAUSE. Not: by the store, which goes on as soon as it can. */
+  private get waitsForTime(): boolean {
+    return this.unblocker !== null || this.server.pause.has(this)
+  }
+
+  /** The client has gone. What the pause kept from running never runs, as in Redis; what was said before may still leave. */
+  private stopWaiting(): void {
+    if (this.unblocker !== null) {
+      this.close()
+      return
+    }
+    this.server.pause.forget(this)
+    this.parked = null
+    this.blocked &= ~PARKED
+    this.closeWhenSaid()
   }
 
   unpark(): void {

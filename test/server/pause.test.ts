@@ -108,6 +108,48 @@ it('who leaves while waiting is forgotten', async () => {
   expect(await admin.call('GET', 'k')).toBeNull()
 })
 
+it('who disconnects while paused has gone: it is not listed any more, and what it sent does not run', async () => {
+  await admin.call('CLIENT', 'PAUSE', 5000, 'WRITE')
+  for (let i = 0; i < 10; i++) {
+    const client = await test.connect()
+    client.send(encodeRequest(i % 2 === 0 ? ['SET', 'zombie', 'k'] : ['INCR', 'n']))
+    if (i % 3 === 0) await waiting(1) // some leave together with their command, others later
+    client.socket.end()
+    await client.closed
+    await waiting(0)
+  }
+  expect(test.server.clientCount).toBe(1)
+  await admin.call('CLIENT', 'UNPAUSE')
+  expect(await admin.call('MGET', 'zombie', 'n')).toEqual([null, null])
+})
+
+it('who half-closes while paused is still told what was said before', async () => {
+  await admin.call('SET', 'k', 'v')
+  await admin.call('CLIENT', 'PAUSE', 5000, 'WRITE')
+  const client = await test.connect()
+  client.socket.end(Buffer.concat(['GET k', 'DEL k', 'PING'].map((line) => encodeRequest(line.split(' ')))))
+  expect(await client.untilClosed()).toEqual({ bytes: Buffer.from('$1\r\nv\r\n'), closed: true })
+  await admin.call('CLIENT', 'UNPAUSE')
+  expect(String(await admin.call('GET', 'k'))).toBe('v')
+})
+
+it('what is sent while paused runs afterwards, in order, however much it is', async () => {
+  const client = await test.connect()
+  await admin.call('CLIENT', 'PAUSE', 5000, 'WRITE')
+  client.send(encodeRequest(['APPEND', 'k', 'x']))
+  await waiting(1)
+  const rounds = 200
+  for (let i = 0; i < rounds; i++) {
+    client.send(encodeRequest(['APPEND', 'k', 'y'.repeat(1000)]))
+    if (i % 20 === 0) await admin.call('PING')
+  }
+  expect(test.server.info(['clients'])).toContain('blocked_clients:1')
+  const held = Math.max(...[...test.server.clients()].map(({ inputBytes }) => inputBytes))
+  expect(held).toBeLessThan(256 * 1024)
+  await admin.call('CLIENT', 'UNPAUSE')
+  for (let i = 0; i <= rounds; i++) expect((await client.reply()).value).toBe(1 + 1000 * i)
+})
+
 it('INFO and CLIENT LIST tell who waits', async () => {
   const client = await test.connect()
   await admin.call('CLIENT', 'PAUSE', 5000, 'WRITE')
