@@ -1,7 +1,11 @@
 // MONITOR: what is shown, what never is, and what it may cost.
 
+import { randomBytes } from 'node:crypto'
 import { connect } from 'node:net'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { argsOf } from '../../src/resp/args.ts'
+import type { Connection } from '../../src/server/connection.ts'
+import { Monitor } from '../../src/server/monitor.ts'
 import type { RawConnection } from '../harness/connection.ts'
 import { encodeRequest } from '../harness/resp.ts'
 import { startTestServer, type TestServer } from './test-server.ts'
@@ -90,4 +94,29 @@ it('who watches and does not read is closed before it costs much more than 64 Mi
   expect(test.log.join('\n')).toContain('overcoming of output buffer limits')
   deaf.resume()
   await left
+})
+
+it('a large binary value stalls nobody', () => {
+  let shown = 0
+  const monitor = new Monitor()
+  const output = { pendingBytes: 0 }
+  monitor.add({ output, pushBehind: (line: Buffer) => void (shown = line.length) } as unknown as Connection)
+  const shower = { database: 0, peer: { address: '', isUnix: false } } as unknown as Connection
+  const value = randomBytes(20 * 1024 * 1024)
+  const before = process.cpuUsage()
+  monitor.feed(shower, test.server.commands.get('SET')!, argsOf('SET', 'k', value), Date.now())
+  const { user, system } = process.cpuUsage(before)
+  expect(shown).toBeGreaterThan(2 * value.length)
+  expect((user + system) / 1000).toBeLessThan(2000) // with a regular expression it was 2.2 s for each 10 MiB
+})
+
+it('a value too large to be shown closes who watches and harms nobody else', async () => {
+  const value = Buffer.alloc(140 * 1024 * 1024, 0x01) // to replace as many bytes in a string crashes V8
+  expect(await client.call('STRLEN', 'k')).toBe(0)
+  await lines(1)
+  client.send(encodeRequest(['EXISTS', 'k', value]))
+  await watcher.closed
+  expect((await client.reply()).value).toBe(0)
+  expect(test.server.monitors.isActive).toBe(false)
+  expect(test.log.join('\n')).toContain('overcoming of output buffer limits')
 })
