@@ -233,3 +233,16 @@ test('a client that leaves while its command waits: the command still runs, and 
   it.engine.isCold = false
   expect(await other.call('GET', 'n')).toEqual(Buffer.from('2'))
 })
+
+test('a skipped reply of a write that fails puts no error into the next reply', async () => {
+  const client = await it.connect()
+  it.engine.releasesAtFlush = false
+  client.send(request('CLIENT REPLY SKIP', 'SET a 1', 'ECHO hello'))
+  expect(await raw(client, 1)).toBe('$5\r\nhello\r\n')
+  client.send(request('SET b 1', 'CLIENT REPLY SKIP', 'SET a 1', 'ECHO hello', 'SET c 1', 'ECHO end'))
+  expect(await (await it.connect()).call('PING')).toBe('PONG')
+  it.engine.release(2)
+  expect(await raw(client, 2)).toBe('+OK\r\n$5\r\nhello\r\n')
+  it.engine.fail('MISCONF gone')
+  expect(await raw(client, 2)).toBe('-MISCONF gone\r\n$3\r\nend\r\n')
+})
