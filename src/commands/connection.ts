@@ -139,6 +139,7 @@ function quit(session: Session): void {
 
 function reset(session: Session): void {
   session.transaction = null
+  session.isExecuting = false
   session.server.unwatch(session)
   session.server.pubsub.unsubscribeAll(session)
   session.server.tracking.disable(session)

@@ -7,6 +7,7 @@
 //
 // WATCH makes EXEC answer null when a watched key has changed since (server/watch.ts), or when its time has run out.
 
+import { GATE_LOADING } from '../engine/engine.ts'
 import type { Args } from '../resp/args.ts'
 import { ALL_KEYS, type Command, FAST, IMMEDIATE, LOADING, NOSCRIPT, SKIP_SLOWLOG, STALE } from './command.ts'
 import type { Session } from './session.ts'
@@ -87,12 +88,17 @@ function exec(session: Session): void {
   if (transaction.broken) return reply.error('EXECABORT Transaction discarded because of previous errors.')
   if (hasLost) return reply.nullArray()
   reply.array(transaction.queue.length)
-  session.isExecuting = true
-  engine.begin()
+  // While it loads there is no log to write a batch to, and nothing that could be queued writes.
+  const isBatch = (engine.gate & GATE_LOADING) === 0
   try {
-    for (const { command, args } of transaction.queue) session.call(command, args)
+    session.isExecuting = true
+    if (isBatch) engine.begin()
+    try {
+      for (const { command, args } of transaction.queue) session.call(command, args)
+    } finally {
+      if (isBatch) engine.end()
+    }
   } finally {
-    engine.end()
     session.isExecuting = false
   }
 }

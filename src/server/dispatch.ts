@@ -333,8 +333,9 @@ export class Dispatch {
   private admit(connection: Connection, row: Row, args: Args, position: number): boolean {
     const { engine } = this
     const { transaction } = connection
-    // EXEC is judged by what it will run.
-    const mask = row.isExec && transaction !== null ? row.mask | gatesOf(transaction.flags) : row.mask
+    // EXEC is judged by what it will run, if that is anything.
+    const runs = row.isExec && transaction !== null && transaction.queue.length > 0
+    const mask = runs ? row.mask | gatesOf(transaction.flags) : row.mask
     const closed = (engine.gate | connection.closedGates) & mask
     if ((closed & row.mask & GATE_PROTECTED) !== 0) {
       const directive = row.command.name === 'DEBUG' ? 'enable-debug-command' : 'enable-module-command'

@@ -246,3 +246,31 @@ test('a skipped reply of a write that fails puts no error into the next reply', 
   it.engine.fail('MISCONF gone')
   expect(await raw(client, 2)).toBe('-MISCONF gone\r\n$3\r\nend\r\n')
 })
+
+test('EXEC runs while the store loads, and an empty one is answered', async () => {
+  const client = await it.connect()
+  it.engine.gate = GATE_LOADING
+  it.engine.begin = () => {
+    throw new Error('there is no log yet')
+  }
+  client.send(request('MULTI', 'ECHO hi', 'EXEC', 'MULTI', 'EXEC', 'MULTI', 'GET a', 'EXEC'))
+  expect(await raw(client, 8)).toBe(
+    '+OK\r\n+QUEUED\r\n*1\r\n$2\r\nhi\r\n+OK\r\n*0\r\n' +
+      '+OK\r\n-LOADING Redis is loading the dataset in memory\r\n-EXECABORT Transaction discarded because of previous errors.\r\n',
+  )
+})
+
+test('an EXEC that could not begin damages nothing after it', async () => {
+  const client = await it.connect()
+  const begin = it.engine.begin
+  it.engine.begin = () => {
+    throw new Error('a mistake')
+  }
+  client.send(request('MULTI', 'ECHO hi', 'EXEC'))
+  expect(await raw(client, 3)).toBe('+OK\r\n+QUEUED\r\n-ERR internal error\r\n')
+  it.engine.begin = begin
+  const [connection] = it.server.clients()
+  expect(connection!.isExecuting).toBe(false)
+  client.send(request('MULTI', 'ECHO hi', 'EXEC'))
+  expect(await raw(client, 3)).toBe('+OK\r\n+QUEUED\r\n*1\r\n$2\r\nhi\r\n')
+})
