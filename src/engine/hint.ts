@@ -36,7 +36,7 @@ import {
 import { SegmentScanner } from './scanner.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
 import type { Storage, StorageFile } from './storage.ts'
-import { close, isMissing, open, read, rename, size, sync, type Task, unlink, write } from './task.ts'
+import { attempt, close, isMissing, open, read, rename, size, sync, type Task, unlink, write } from './task.ts'
 
 const MAGIC = Buffer.from('CASKYHNT', 'latin1')
 const ENTRY_BYTES = 32
@@ -204,14 +204,20 @@ export function* storeHint(storage: Storage, number: number, bytes: Buffer): Tas
   } catch (error) {
     if (!isMissing(error)) throw error
   }
-  const file = yield* open(storage, temporary(name), 'create')
   try {
-    yield* write(file, bytes, 0, bytes.length, 0)
-    yield* sync(file)
-  } finally {
-    yield* close(file)
+    const file = yield* open(storage, temporary(name), 'create')
+    try {
+      yield* write(file, bytes, 0, bytes.length, 0)
+      yield* sync(file)
+    } finally {
+      yield* close(file)
+    }
+    yield* rename(storage, temporary(name), name)
+  } catch (error) {
+    // Half a hint on a full disk would keep from deletes and merges what they live on.
+    yield* attempt(unlink(storage, temporary(name)))
+    throw error
   }
-  yield* rename(storage, temporary(name), name)
   // The directory is not synced: a name that a crash takes back is a hint that is not there. And who syncs a directory takes its errors; this
   // one would go to a job that nobody depends on, and the commit of a manifest beside it would be told that all is well (catalog.ts).
 }

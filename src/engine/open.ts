@@ -8,7 +8,7 @@ import { Bitcask, tailShare } from './bitcask.ts'
 import { Catalog } from './catalog.ts'
 import { Databases } from './databases.ts'
 import type { Engine, EngineEvents, EngineSettings } from './engine.ts'
-import { dataName, hintName, parseSegmentName } from './filename.ts'
+import { dataName, hintName, isTemporary, parseSegmentName } from './filename.ts'
 import { Fuse } from './fuse.ts'
 import { readImage, removeImage } from './image.ts'
 import { Keydir } from './keydir/keydir.ts'
@@ -24,7 +24,7 @@ import { Reserve } from './reserve.ts'
 import { type Segment, Segments } from './segments.ts'
 import type { Storage } from './storage.ts'
 import { Tail } from './tail.ts'
-import { list, run, type Task, unlink } from './task.ts'
+import { attempt, list, run, type Task, unlink } from './task.ts'
 import { isFull, Upkeep } from './upkeep.ts'
 import { workerBackground } from './worker-driver.ts'
 
@@ -141,7 +141,7 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
   }
   const fresh = found === 'missing' && !names.some((name) => name.endsWith('.data'))
 
-  const reserve = new Reserve(storage, options.reserveBytes, () => giveUpHint(storage, segments))
+  const reserve = new Reserve(storage, options.reserveBytes, () => giveUpCache(storage, segments))
   catalog.giveUpReserve = () => reserve.giveUp()
   const recovered =
     (yield* fromImage(store, storage, manifest, names)) ??
@@ -204,13 +204,15 @@ const withoutRoom = (error: Error): RecoveryError =>
     `The disk is full (${error.message}), and nothing is left to give up. Free some space there, then start again; nothing is lost.`,
   )
 
-// Of the segments whose data says the same: that of a damaged one may be all there is.
-function* giveUpHint(storage: Storage, segments: Segments): Task<boolean> {
+// What an interrupted job has left, then hints. Of the segments whose data says the same: that of a damaged one may be all there is.
+function* giveUpCache(storage: Storage, segments: Segments): Task<boolean> {
+  for (const name of yield* list(storage, '')) {
+    if (isTemporary(name) && (yield* attempt(unlink(storage, name)))) return true
+  }
   for (const segment of segments.all()) {
     if (!segment.hinted || segment.damaged) continue
     segment.hinted = false
-    yield* unlink(storage, hintName(segment.number))
-    return true
+    if (yield* attempt(unlink(storage, hintName(segment.number)))) return true
   }
   return false
 }

@@ -111,6 +111,8 @@ export class Recovery {
       else openOnes.push(segment)
       this.p.progress.totalBytes += segment.sizeBytes
     }
+    // By what they hold, not by number: a merge writes old values into new segments, and a touch that is read before its value has to wait for it.
+    sealed.sort((a, b) => a.lowSequence - b.lowSequence)
     this.sealedBytes = sealed.reduce((sum, segment) => sum + segment.sizeBytes, 0)
     let hint = this.beginHint(sealed[0], null)
     let loaded: OrderedHint | null = null
@@ -124,6 +126,7 @@ export class Recovery {
     if (manifest === null) {
       for (const segment of openOnes) yield* this.loadSalvaged(segment)
     } else {
+      this.refuseIfLost() // before anything is written: who tries again and again would fill the disk with copies of the log's end
       yield* this.loadLogEnd(openOnes)
     }
     this.refuseIfLost()
@@ -421,18 +424,22 @@ export class Recovery {
     if (openOnes.length === 0) return
     const { proven, end, readTo: wholeTo, toldLength } = yield* this.logEnd.survey(openOnes)
     // Below the proven position: as it stands. Beyond it: copied. Beyond the end: dropped.
-    const copy = new TailCopy(this.p.catalog)
-    yield* this.p.reserve.makeRoom(wholeTo.reduce((sum, readTo) => sum + readTo, 0))
-    for (const [rank, segment] of openOnes.entries()) {
+    const parts = openOnes.map((_, rank) => {
       const readTo = wholeTo[rank] as number
       // A segment before the proven position is proven to its end: as its successor tells it, for its own file may be cut.
       const whole = Math.max(readTo, toldLength[rank] as number)
       const provenTo = rank < proven.rank ? whole : rank === proven.rank ? proven.offset : SEGMENT_HEADER_BYTES
       const readable = rank < end.rank ? readTo : rank === end.rank ? end.offset : SEGMENT_HEADER_BYTES
       const goodTo = Math.max(readable, provenTo)
+      const keep = Math.min(provenTo, goodTo)
+      return { goodTo, keep }
+    })
+    yield* this.p.reserve.makeRoom(parts.reduce((sum, { goodTo, keep }) => sum + goodTo - keep, 0))
+    const copy = new TailCopy(this.p.catalog)
+    for (const [rank, segment] of openOnes.entries()) {
+      const { goodTo, keep } = parts[rank] as { goodTo: number; keep: number }
       const fileBytes = segment.sizeBytes
       if (goodTo < fileBytes) yield* this.drop(segment, Math.max(goodTo, SEGMENT_HEADER_BYTES), fileBytes)
-      const keep = Math.min(provenTo, goodTo)
       yield* this.loadOpen(segment, keep, goodTo, copy)
       segment.sizeBytes = keep
       segment.flushedBytes = keep

@@ -39,6 +39,8 @@ export class Reserve {
   whole = false
   /** Not even the last one is there. */
   spent = false
+  /** How often it was given up: a build that spans one has built nothing. */
+  private givenUp = 0
   /** No file may have more bytes: with less, that is all the reserve there can be. */
   private longestFile = Number.POSITIVE_INFINITY
 
@@ -54,10 +56,13 @@ export class Reserve {
       this.whole = true
       return
     }
+    const { givenUp } = this
     const { total } = yield* this.space()
     yield* this.part(LAST_RESERVE, this.lastBytes(total), LAST_SPARE_FILES, 1)
+    if (givenUp !== this.givenUp) throw noRoom()
     this.spent = false
     yield* this.part(RESERVE, this.bytes(total), SPARE_FILES, 2)
+    if (givenUp !== this.givenUp) throw noRoom()
     this.whole = true
   }
 
@@ -133,6 +138,7 @@ export class Reserve {
 
   /** Gives bytes back to the disk: the reserve, or what is left of it. */
   *giveUp(): Task<void> {
+    this.givenUp++
     const isThere = (yield* this.length(RESERVE)) >= 0
     this.whole = false
     for (const name of [RESERVE, ...SPARE_FILES, ...LEFT_OVER]) yield* this.remove(name)

@@ -139,3 +139,13 @@ export function begin<T>(start: (done: Done<T>) => void): () => Task<T> {
       else done(ended.error as never, ended.value)
     })
 }
+
+/** Whether it could be done. For what is only tidier when it is. */
+export function* attempt(task: Task<void>): Task<boolean> {
+  try {
+    yield* task
+    return true
+  } catch {
+    return false
+  }
+}

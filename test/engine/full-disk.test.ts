@@ -156,6 +156,32 @@ describe('a disk without room', () => {
     await store.close()
   })
 
+  test('a hint that found no room leaves nothing behind, and what an interrupted one has left goes first', async () => {
+    const { store, storage } = await narrow()
+    storage.rule = (call, name) => (call === 'write' && name.includes('.hint') ? 'short' : null)
+    store.put('k', 'v')
+    await store.seal()
+    await store.quiet()
+    expect(fs.readdirSync(store.directory).filter((name) => name.includes('.hint'))).toEqual([])
+    storage.heal()
+    await second(store)
+    await second(store)
+    const copy = copyOf(store.directory)
+    await store.close()
+    for (const name of [RESERVE, LAST_RESERVE]) fs.unlinkSync(path.join(copy, name))
+    fs.writeFileSync(path.join(copy, '0000000009.hint.new'), 'half')
+    const full = new NarrowStorage(copy)
+    full.free = 0
+    const unlink = full.unlink.bind(full)
+    full.unlink = (name, done) => {
+      if (name.endsWith('.hint.new')) full.free += 2_000_000
+      unlink(name, done)
+    }
+    const again = await TestStore.open(copy, { storage: full, reserveBytes: 10_000_000 })
+    expect(fs.readdirSync(copy).filter((name) => name.includes('.hint'))).toEqual(['0000000001.hint'])
+    await again.close()
+  })
+
   test('not a byte left at a start, and nothing to give up: it says what to do, and loses nothing', async () => {
     const { store: before } = await narrow()
     before.put('k', 'v')

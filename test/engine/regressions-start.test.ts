@@ -7,6 +7,7 @@ import { Slice } from '../../src/base/slice.ts'
 import { dataName, hintName, IMAGE, MANIFEST, QUARANTINE, RESERVE } from '../../src/engine/filename.ts'
 import { KIND_ANCHOR, KIND_BATCH_END, KIND_SYSTEM, KIND_TOUCH } from '../../src/engine/record.ts'
 import { Recovery } from '../../src/engine/recovery.ts'
+import { Replay } from '../../src/engine/replay.ts'
 import { SEGMENT_HEADER_BYTES } from '../../src/engine/segment-header.ts'
 import { flip, namesIn, newestOf } from './damage.ts'
 import { FaultyStorage } from './faulty-storage.ts'
@@ -510,5 +511,47 @@ test('without a manifest, what is taken for a torn tail is reported and kept', a
   expect(keys(store)).toEqual(['k0', 'k1', 'k2'])
   expect(store.warnings.join()).toContain('a copy is kept')
   expect(fs.readFileSync(path.join(directory, QUARANTINE, `${dataName(segment)}.${offset}`))).toEqual(dropped)
+  await store.close()
+})
+
+test('a start that is refused, again and again, leaves no copies of the end of the log', async () => {
+  const { store } = await watched({ mergeEnabled: false })
+  store.put('a', '1')
+  store.put('b', '2')
+  await store.seal()
+  await store.quiet()
+  for (let i = 0; i < 50; i++) store.put(`tail ${i}`, 'v'.repeat(100))
+  await store.tick()
+  const directory = copyOf(store.directory)
+  await store.close()
+  removeFiles(directory, '.hint')
+  const [first] = fs
+    .readdirSync(directory)
+    .filter((name) => name.endsWith('.data'))
+    .sort()
+  flip(path.join(directory, first as string), 80)
+  const files = (): string[] => fs.readdirSync(directory).filter((name) => name.endsWith('.data'))
+  const before = files()
+  for (let i = 0; i < 3; i++) expect((await refusal(directory)).code).toBe('EDAMAGED')
+  expect(files()).toEqual(before)
+})
+
+test('touches of values that a merge has put into a newer file do not wait for them in memory', async () => {
+  let store = await TestStore.open(freshDirectory())
+  for (let i = 0; i < 200; i++) store.put(`k${i}`, 'v'.repeat(20))
+  for (let i = 0; i < 400; i++) store.put('dead', `${i}`.repeat(20))
+  await store.seal()
+  for (let i = 0; i < 200; i++) store.setExpiry(`k${i}`, store.clock.now() + 1e7 + i)
+  await store.seal()
+  expect(await store.merge()).toBeGreaterThan(0)
+  let most = 0
+  const apply = Replay.prototype.apply
+  vi.spyOn(Replay.prototype, 'apply').mockImplementation(function (this: Replay, ...args) {
+    apply.apply(this, args)
+    most = Math.max(most, (this as unknown as { touches: Map<number, unknown> }).touches.size)
+  })
+  store = await store.killed()
+  expect(store.expiryOf('k7')).toBe(store.clock.originMs + 1e7 + 7)
+  expect(most).toBe(0)
   await store.close()
 })
