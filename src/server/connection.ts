@@ -88,6 +88,7 @@ export class Connection implements Session, Ticking, Gathering {
   noEvict: boolean
   replyMode: Session['replyMode']
   watched: WatchedKey[]
+  nameBytes: number
   watchBroken: boolean
   closeAfterReply: boolean
   /** EXEC is running: its commands run in one go. */
@@ -150,6 +151,7 @@ export class Connection implements Session, Ticking, Gathering {
     this.isNotTouching = false
     this.replyMode = 'on'
     this.watched = []
+    this.nameBytes = 0
     this.watchBroken = false
     this.closeAfterReply = false
     this.isExecuting = false
@@ -300,7 +302,11 @@ export class Connection implements Session, Ticking, Gathering {
   /** Sends what may leave, and draws the conclusions. */
   send(): void {
     if (this.isClosed) return
-    const { output } = this
+    const { output, server } = this
+    if (this.nameBytes > server.decoderLimits.maxQueryBytes) {
+      this.closeForQueryLimit(this.nameBytes)
+      return
+    }
     const sent = output.sentBytes
     output.send(output.waitsForRelease ? this.engine.released : 0)
     if (output.sentBytes !== sent) {
@@ -731,7 +737,7 @@ export class Connection implements Session, Ticking, Gathering {
 
   /** Bytes of memory this client costs beyond its object. */
   get heldBytes(): number {
-    return this.decoder.heldBytes + this.output.heldBytes + (this.transaction?.bytes ?? 0)
+    return this.decoder.heldBytes + this.output.heldBytes + (this.transaction?.bytes ?? 0) + this.nameBytes
   }
 
   describe(): string {

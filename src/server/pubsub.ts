@@ -17,6 +17,10 @@ import type { PubSubPort, Session, SubscriptionKind, Subscriptions } from '../co
 import type { Engine } from '../engine/engine.ts'
 import { ReplyWriter } from '../resp/reply.ts'
 
+/** What a subscription costs beside its name: the entry of the client, and that of the server with its set. Measured. */
+const CHANNEL_BYTES = 232
+const PATTERN_BYTES = 432
+
 interface Pattern {
   readonly glob: Slice
   readonly sessions: Set<Session>
@@ -57,6 +61,7 @@ export class PubSub implements PubSubPort {
     const own = session.subscriptions[kind]
     if (own.has(name)) return
     own.add(name)
+    session.nameBytes += costOf(kind, name)
     if (kind === 'pattern') {
       const known = this.patterns.get(name)
       if (known === undefined) this.patterns.set(name, { glob: sliceOf(name), sessions: new Set([session]) })
@@ -72,6 +77,7 @@ export class PubSub implements PubSubPort {
   unsubscribe(session: Session, kind: SubscriptionKind, name: string): void {
     const subscriptions = session.subscriptions
     if (!subscriptions?.[kind].delete(name)) return
+    session.nameBytes -= costOf(kind, name)
     if (kind === 'pattern') {
       const pattern = this.patterns.get(name)!
       pattern.sessions.delete(session)
@@ -157,6 +163,11 @@ class Message {
     pen.bulk(this.payload.bytes, this.payload.start, this.payload.end)
     return pen.bytes.subarray(0, pen.length)
   }
+}
+
+/** A pattern is there twice: as a name, and as bytes to match with. */
+function costOf(kind: SubscriptionKind, name: string): number {
+  return kind === 'pattern' ? 2 * name.length + PATTERN_BYTES : name.length + CHANNEL_BYTES
 }
 
 function isEmpty({ channel, pattern, shard }: Subscriptions): boolean {

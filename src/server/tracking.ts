@@ -26,6 +26,9 @@ import { ReplyWriter } from '../resp/reply.ts'
 /** Everything changed: FLUSHDB, FLUSHALL. */
 const ALL = null
 
+/** What a prefix costs beside its bytes: the entry of the client, and that of the server with its set and its map. */
+const PREFIX_BYTES = 512
+
 /** Clients of one prefix. */
 interface Prefix {
   readonly sessions: Set<Session>
@@ -97,6 +100,7 @@ export class TrackingTable implements TrackingPort {
     this.sessions.add(session)
     this.acquainted.add(session)
     for (const name of prefixes) {
+      if (before?.prefixes.has(name) !== true) session.nameBytes += name.length + PREFIX_BYTES
       const prefix = this.prefixes.get(name)
       if (prefix === undefined) this.prefixes.set(name, { sessions: new Set([session]), changed: new Map() })
       else prefix.sessions.add(session)
@@ -111,6 +115,7 @@ export class TrackingTable implements TrackingPort {
     this.sessions.delete(session)
     for (const name of tracking.prefixes) {
       const { sessions } = this.prefixes.get(name)!
+      session.nameBytes -= name.length + PREFIX_BYTES
       sessions.delete(session)
       if (sessions.size === 0) this.prefixes.delete(name)
     }

@@ -7,9 +7,13 @@
 // the key is there, or in that other one. A key whose time ran out between WATCH and EXEC has changed even if nobody has looked
 // at it since: EXEC asks the clock. One that had run out before WATCH is removed by it, and its absence is what is watched.
 
+import { MAX_KEY_BYTES } from '../base/limits.ts'
 import { Slice } from '../base/slice.ts'
 import type { Session } from '../commands/session.ts'
 import { type Engine, NONE } from '../engine/engine.ts'
+
+/** What a watched key costs beside its bytes: the entry of the client, and that of the watchers with its set. Measured. */
+const WATCHED_KEY_BYTES = 264
 
 export class Watch {
   private readonly engine: Engine
@@ -33,6 +37,7 @@ export class Watch {
   }
 
   watch(session: Session, database: number, key: Slice): void {
+    if (key.length > MAX_KEY_BYTES) return // it can't ever be there, so nothing happens to it
     const name = key.key()
     if (session.watched.some((it) => it.database === database && it.key === name)) return
     const entry = this.engine.find(database, key)
@@ -42,6 +47,7 @@ export class Watch {
     const sessions = keys.get(name)
     if (sessions === undefined) keys.set(name, new Set([session]))
     else sessions.add(session)
+    session.nameBytes += key.length + WATCHED_KEY_BYTES
     this.count++
     this.interest()
   }
@@ -52,6 +58,7 @@ export class Watch {
       const sessions = keys.get(key)
       sessions?.delete(session)
       if (sessions?.size === 0) keys.delete(key)
+      session.nameBytes -= key.length + WATCHED_KEY_BYTES
       this.count--
     }
     session.watched.length = 0

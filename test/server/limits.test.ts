@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, statSync, unlinkSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { silentLogger } from '../../src/base/logger.ts'
 import { ListenError, Listener } from '../../src/server/listener.ts'
 import { DENIED, isLocal } from '../../src/server/protected-mode.ts'
@@ -149,6 +149,54 @@ test('a transaction of many small commands counts what each costs', async () => 
   for (let i = 0; i < 10; i++) await client.call('SET', 'k', 'v')
   const bytes = Number(/multi=10 .*multi-mem=(\d+)/.exec(String(await (await it.connect()).call('CLIENT', 'LIST')))![1])
   expect(bytes).toBeGreaterThan(10 * 627) // measured on the heap alone
+})
+
+describe('names that a client has the server keep count against client-query-buffer-limit', () => {
+  const name = 'n'.repeat(100_000)
+  const memory = (list: unknown): number => Number(/name=whose .*tot-mem=(\d+)/.exec(String(list))![1])
+  test.each([
+    ['WATCH', 'UNWATCH', []],
+    ['SUBSCRIBE', 'UNSUBSCRIBE', []],
+    ['PSUBSCRIBE', 'PUNSUBSCRIBE', []],
+    ['SSUBSCRIBE', 'SUNSUBSCRIBE', []],
+    ['CLIENT', 'CLIENT', ['TRACKING', 'ON', 'BCAST', 'PREFIX']],
+  ])('%s', async (keep, give, words) => {
+    await start('--client-query-buffer-limit', '1mb')
+    const other = await it.connect()
+    const client = await it.connect()
+    await client.call('HELLO', '3', 'SETNAME', 'whose')
+    const before = memory(await other.call('CLIENT', 'LIST'))
+    for (let i = 0; i < 4; i++) await client.call(keep, ...words, `${i}${name}`)
+    await client.call(keep, ...words, `0${name}`) // one it has
+    const after = memory(await other.call('CLIENT', 'LIST'))
+    expect(after - before).toBeGreaterThan(4 * name.length)
+    // What is given back is not counted any more.
+    client.send(encodeRequest(words.length > 0 ? [give, 'TRACKING', 'OFF'] : [give]))
+    while (memory(await other.call('CLIENT', 'LIST')) - before > 300_000) {}
+    for (let i = 0; i < 20; i++) client.send(encodeRequest([keep, ...words, `${i}${name}`]))
+    await client.closed
+    expect(it.server.info(['stats'])).toContain('client_query_buffer_limit_disconnections:1')
+  })
+
+  test('also many short ones', async () => {
+    await start('--client-query-buffer-limit', '1mb')
+    const client = await it.connect()
+    for (let i = 0; i < 10; i++)
+      client.send(encodeRequest(['WATCH', ...Array.from({ length: 1000 }, (_, j) => `${i} ${j}`)]))
+    await client.closed
+    expect(it.server.info(['stats'])).toContain('client_query_buffer_limit_disconnections:1')
+  })
+})
+
+test('WATCH of a key that is too long to be there keeps nothing', async () => {
+  await start()
+  const client = await it.connect()
+  const key = Buffer.alloc(1024 * 1024 + 1, 'k')
+  expect(await client.call('WATCH', key, 'a')).toBe('OK')
+  expect([...it.server.clients()][0]!.watched.length).toBe(1)
+  await client.call('MULTI')
+  await client.call('PING')
+  expect(await client.call('EXEC')).toEqual(['PONG'])
 })
 
 test('a client that does not read is paused, costs a bounded amount, and goes on where it was', async () => {
