@@ -96,6 +96,7 @@ export class Connection implements Session, Ticking, Gathering {
   /** Connection-level gates: see gates.ts. */
   closedGates: number
   lastInteraction: number // ms
+  unauthenticatedSince: number // ms; RESET asks for the password again
   overSoftLimitSince: number // ms, 0: it is not
   isClosed: boolean
   isDirty: boolean
@@ -157,6 +158,7 @@ export class Connection implements Session, Ticking, Gathering {
     this.isExecuting = false
     this.closedGates = GATE_PREPARE | GATE_PROTECTED
     this.lastInteraction = now
+    this.unauthenticatedSince = now
     this.overSoftLimitSince = 0
     this.isClosed = false
     this.isDirty = false
@@ -496,6 +498,7 @@ export class Connection implements Session, Ticking, Gathering {
   }
 
   set authenticated(value: boolean) {
+    if (this.isAuthenticated && !value) this.unauthenticatedSince = this.server.clock.now()
     this.isAuthenticated = value
     this.pauseBytes = value ? PAUSE_BYTES : UNAUTHENTICATED_PAUSE_BYTES
     this.decoder.authenticated = value

@@ -338,7 +338,7 @@ export class Server implements ServerPort {
       ) {
         this.logger.verbose(`Closing idle client: ${connection.describe()}`)
         connection.close()
-      } else if (!connection.authenticated && now - connection.connectedAt > AUTHENTICATION_SECONDS * 1000) {
+      } else if (!connection.authenticated && now - connection.unauthenticatedSince > AUTHENTICATION_SECONDS * 1000) {
         this.logger.verbose(`Closing client that did not authenticate: ${connection.describe()}`)
         connection.close()
       } else if (hardBytes > 0 && output.pendingBytes > hardBytes) {
