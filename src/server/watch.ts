@@ -39,12 +39,12 @@ export class Watch {
   watch(session: Session, database: number, key: Slice): void {
     if (key.length > MAX_KEY_BYTES) return // it can't ever be there, so nothing happens to it
     const name = key.key()
-    if (session.watched.some((it) => it.database === database && it.key === name)) return
+    const keys = this.watchers[database]!
+    const sessions = keys.get(name)
+    if (sessions?.has(session)) return
     const entry = this.engine.find(database, key)
     const expiry = entry === NONE ? 0 : this.engine.expiryOf(entry)
     session.watched.push({ database, key: name, expiry })
-    const keys = this.watchers[database]!
-    const sessions = keys.get(name)
     if (sessions === undefined) keys.set(name, new Set([session]))
     else sessions.add(session)
     session.nameBytes += key.length + WATCHED_KEY_BYTES
