@@ -22,7 +22,7 @@ import { replyWithHelp } from './help.ts'
 import { encodingOf, referencesTo, SECOND_KEY } from './object.ts'
 import type { Session } from './session.ts'
 import { inSteps } from './steps.ts'
-import { isWord, quoted } from './words.ts'
+import { isWord, LOGGED_BYTES, quoted } from './words.ts'
 
 const MAX_SLEEP_MS = 2 ** 31 - 1
 
@@ -151,7 +151,7 @@ function changeReplicationId(session: Session): void {
 }
 
 function log(session: Session, args: Args): void {
-  session.server.log(`DEBUG LOG: ${args.at(2).key()}`)
+  session.server.log(`DEBUG LOG: ${quoted(args.at(2), LOGGED_BYTES)}`)
   session.reply.ok()
 }
 

@@ -492,8 +492,9 @@ function patternOf(argument: Slice): Slice | null {
  * one that is just as far behind the last key. Null: not a number.
  */
 function parseCursor(argument: Slice): number | null {
+  if (argument.length > MAX_CURSOR_LENGTH) return null
   const text = argument.key()
-  if (!/^([+-]?[0-9]+)?$/.test(text) || text.length > MAX_CURSOR_LENGTH) return null
+  if (!/^([+-]?[0-9]+)?$/.test(text)) return null
   const value = BigInt(text.replace('+', ''))
   if (value > MAX_UINT64 || value < -MAX_UINT64) return null
   return value < 0n || value > END_OF_CURSORS ? Number(END_OF_CURSORS) : Number(value)

@@ -6,6 +6,7 @@ import { ADMIN, type Command, LOADING, NOSCRIPT, PROTECTED, STALE } from './comm
 import { replyWithHelp } from './help.ts'
 import type { Session } from './session.ts'
 import { subcommandsOf } from './subcommands.ts'
+import { LOGGED_BYTES, quoted } from './words.ts'
 
 const CANNOT_LOAD = 'ERR Error loading the extension. Please check the server logs.'
 
@@ -93,7 +94,7 @@ export const moduleCommands = [
 ] as const satisfies readonly Command[]
 
 function load(session: Session, args: Args): void {
-  session.server.log(`Module ${args.at(2).key()} failed to load: Casky has no modules.`)
+  session.server.log(`Module ${quoted(args.at(2), LOGGED_BYTES)} failed to load: Casky has no modules.`)
   session.reply.error(CANNOT_LOAD)
 }
 

@@ -316,8 +316,11 @@ function functionLoad(session: Session, args: Args): void {
   for (let i = 2; i < last; i++) {
     if (!isWord(args.at(i), 'REPLACE')) return reply.error(`ERR Unknown option given: ${args.at(i).key()}`)
   }
-  reply.error(whyNotLoaded(args.at(last).key()))
+  reply.error(whyNotLoaded(quoted(args.at(last), MAX_METADATA_BYTES)))
 }
+
+/** Of a library nothing but its first line is read. */
+const MAX_METADATA_BYTES = 64 * 1024
 
 /** A library begins with a line that names its engine and itself: #!lua name=mylib */
 function whyNotLoaded(code: string): string {

@@ -10,7 +10,7 @@ import { SYNTAX_ERROR } from './errors.ts'
 import { replyWithHelp } from './help.ts'
 import type { Session } from './session.ts'
 import { subcommandsOf } from './subcommands.ts'
-import { isWord } from './words.ts'
+import { isWord, nameOf } from './words.ts'
 
 const ADMIN_ANY_TIME = ADMIN | NOSCRIPT | LOADING | STALE
 
@@ -180,7 +180,7 @@ export const serverAdminCommands = [
 
 function info(session: Session, args: Args): void {
   const sections: string[] = []
-  for (let i = 1; i < args.count; i++) sections.push(args.at(i).key().toLowerCase())
+  for (let i = 1; i < args.count; i++) sections.push(nameOf(args.at(i)).toLowerCase())
   session.reply.verbatim('txt', session.server.info(sections))
 }
 

@@ -21,6 +21,8 @@ export function isWord(argument: Slice, word: string): boolean {
 const MAX_NAME_BYTES = 64
 /** Of a client's bytes in an error text, as in Redis. */
 export const QUOTED_BYTES = 128
+/** What is logged of one, as in Redis. */
+export const LOGGED_BYTES = 1024
 
 /** The argument in upper case, to look a command up by; '' when no command's name is that long. */
 export function nameOf(argument: Slice): string {

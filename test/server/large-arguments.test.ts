@@ -41,6 +41,9 @@ test.each([
   [['CLIENT', 'KILL', 'USER', huge], `ERR No such user '${shown}'`],
   [['CLIENT', 'SETINFO', huge, 'x'], `ERR Unrecognized option '${shown}'`],
   [['HELLO', '3', huge], `ERR Syntax error in HELLO option '${shown}'`],
+  [['SCAN', huge], 'ERR invalid cursor'],
+  [['INFO', huge], ''],
+  [['FUNCTION', 'LOAD', huge], 'ERR Missing library metadata'],
   [['COMMAND', 'GETKEYS', huge, 'x'], 'ERR Invalid command specified'],
   [['DEBUG', huge], expect.stringContaining('DEBUG command not allowed')],
 ])('one oversized word does not kill the server: case %#', async (words, answer) => {
