@@ -16,7 +16,7 @@ import type { Storage } from './storage.ts'
 import { close, isMissing, open, read, rename, size, sync, syncDirectory, type Task, unlink, write } from './task.ts'
 
 const MAGIC = Buffer.from('CASKYIMG', 'latin1')
-const VERSION = 1
+const VERSION = 2
 const FIXED_BYTES = 20
 /** Parts are written and read in pieces: one call of a gigabyte would hold a pool thread, and the shutdown, for too long. */
 const PIECE_BYTES = 4 * 1024 * 1024
@@ -34,7 +34,9 @@ interface ImageHeader {
     readonly tombstoneBytes: number
     readonly hinted: boolean
   }[]
-  readonly system: { segment: number; offset: number; bytes: number; sequence: number; value: string } | null
+  readonly system: { segment: number; offset: number; bytes: number; sequence: number } | null
+  /** The map of databases, also where no record of it is left: which ids were ever given out nothing else knows. */
+  readonly databases: string
   readonly keydir: KeydirImage
 }
 
@@ -66,8 +68,8 @@ export function* writeImage(storage: Storage, store: Bitcask, epoch: number): Ta
             offset: system.offset,
             bytes: system.bytes,
             sequence: system.sequence,
-            value: store.databases.encode().toString('base64'),
           },
+    databases: store.databases.encode().toString('base64'),
     keydir: image.header,
   }
   const json = Buffer.from(JSON.stringify(header), 'utf8')

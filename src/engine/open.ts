@@ -272,7 +272,7 @@ function* fromImage(
     segment.tombstones = fact.tombstones
     segment.tombstoneBytes = fact.tombstoneBytes
   }
-  if (header.system !== null) store.databases.decode(Buffer.from(header.system.value, 'base64'))
+  store.databases.decode(Buffer.from(header.databases, 'base64'))
   // Databases that were flushed and not yet freed when the image was made.
   store.doom(header.keydir.databases.map(([id]) => id).filter((id) => !store.databases.isMapped(id)))
   const system =

@@ -37,6 +37,9 @@ const fullMessage = (code: string): string =>
 const SPENT =
   'MISCONF The disk is full, and the reserve for deletes is used up. Free some space; writes resume by themselves.'
 
+const KEYS_FULL =
+  'MISCONF The index holds as many keys as it can (15 GiB of them, or 900 million). Delete keys; writes resume by themselves.'
+
 const FAILED_CALLS = {
   write: 'A write to the log',
   sync: 'An fsync of the log',
@@ -122,6 +125,10 @@ export class Upkeep {
     const age = (clock.monotonic() - this.activeSince) / 1000
     if (settings.segmentAgeSeconds > 0 && age >= settings.segmentAgeSeconds && !this.isEmpty(log.active)) {
       if (log.next !== null && !log.inBatch) log.rotate()
+    }
+    if (store.keydir.isNearlyFull && (store.gate & GATE_FULL) === 0) {
+      store.logger.warning(KEYS_FULL)
+      store.setGate(GATE_FULL, true, KEYS_FULL)
     }
     if ((store.gate & GATE_FULL) !== 0 || !this.reserve.whole) this.buildReserve()
     if ((store.gate & GATE_FULL) !== 0) this.merger.reconsider()
@@ -442,9 +449,9 @@ export class Upkeep {
         if (isFull(error) && (store.gate & GATE_FULL) === 0) this.diskIsFull()
         return
       }
-      if ((store.gate & GATE_FULL) !== 0) {
+      if ((store.gate & GATE_FULL) !== 0 && !store.keydir.isNearlyFull) {
         store.setGate(GATE_FULL, false)
-        store.logger.warning('The disk has room again: writes resume')
+        store.logger.warning('There is room again: writes resume')
       }
     })
   }

@@ -101,7 +101,7 @@ export function workerBackground(directory: string): Background {
       worker ??= begin()
       worker.ref() // who waits for a job waits for the thread: else a program with nothing else to do would end
     } catch (error) {
-      setImmediate(() => end(id, error as Error, undefined))
+      queueMicrotask(() => end(id, error as Error, undefined))
     }
     return id
   }

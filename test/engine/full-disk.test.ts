@@ -2,9 +2,10 @@
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { GATE_FAILED, GATE_FULL } from '../../src/engine/engine.ts'
 import { IMAGE, LAST_RESERVE, MANIFEST, RESERVE, temporary } from '../../src/engine/filename.ts'
+import { Keydir } from '../../src/engine/keydir/keydir.ts'
 import { FaultyStorage } from './faulty-storage.ts'
 import { cleanUp, copyOf, freshDirectory, type TestOptions, TestStore } from './test-store.ts'
 
@@ -321,4 +322,22 @@ describe('a merge takes what fits', () => {
     await expect(store.merge()).rejects.toThrow('closing')
     await closed
   })
+})
+
+test('an index that can hold no more keys: new writes are refused before it is full, deletes go on, writes resume', async () => {
+  const { store } = await narrow()
+  store.put('k', 'v')
+  const isFull = vi.spyOn(Keydir.prototype, 'isNearlyFull', 'get').mockReturnValue(true)
+  await second(store)
+  expect(store.engine.gate).toBe(GATE_FULL)
+  expect(store.engine.gateMessage).toContain('as many keys as it can')
+  store.remove('k')
+  await store.tick()
+  await second(store)
+  expect(store.engine.gate).toBe(GATE_FULL)
+  isFull.mockReturnValue(false)
+  await second(store)
+  expect(store.engine.gate).toBe(0)
+  isFull.mockRestore()
+  await store.close()
 })

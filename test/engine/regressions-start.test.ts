@@ -353,7 +353,10 @@ describe('a value that nobody reads again, damaged', () => {
     expect((await refusal(directory)).code).toBe('EDAMAGED')
   })
 
-  test('what lay under a lost map does not come back when its id is given out again', async () => {
+  test.each([
+    'data',
+    'image',
+  ] as const)('what lay under a lost map does not come back when its id is given out again (%s)', async (by) => {
     let store = await TestStore.open(freshDirectory())
     store.put('before', 'v')
     store.engine.flushAll()
@@ -362,6 +365,7 @@ describe('a value that nobody reads again, damaged', () => {
     hurtValue(directory, 'databases', KIND_SYSTEM)
     store = await TestStore.open(directory, { onCorruption: 'serve' })
     store.put('new', 'v')
+    if (by === 'image') store = await restart(store, 'image')
     store.engine.flushDatabase(0)
     store.put('newer', 'v')
     store = await restart(store, 'data', { onCorruption: 'serve' })

@@ -65,6 +65,11 @@ export class Arena {
     return this.chunks.length * CHUNK_BYTES + this.largeBytes
   }
 
+  /** How much of what refs can tell apart is taken: 0 to 1. */
+  get fullness(): number {
+    return (this.chunks.length * SLABS_PER_CHUNK - this.freeSlabs.length) / (LARGE / SLAB_UNITS)
+  }
+
   /** Copies a key in. Returns its ref. */
   add(database: number, key: Slice): number {
     const length = key.end - key.start

@@ -26,6 +26,8 @@ import { bytesOf, CHUNK_BYTES, Memory } from './memory.ts'
 
 const CHUNK_INTS = CHUNK_BYTES / 4
 const CHUNK_INTS_SHIFT = 17
+/** A position is an i32, not negative: 8 GiB, for some 900 million keys. */
+const MAX_CHUNKS = 2 ** (31 - CHUNK_INTS_SHIFT)
 const SLAB_SLOTS = 8192
 const SLAB_INTS = SLAB_SLOTS * 2
 const SLABS_PER_CHUNK = CHUNK_INTS / SLAB_INTS
@@ -100,6 +102,11 @@ export class Buckets {
 
   get bytes(): number {
     return this.chunks.length * CHUNK_BYTES + 4 * 2 ** this.depth
+  }
+
+  /** How much of what positions can tell apart is taken: 0 to 1. */
+  get fullness(): number {
+    return (this.chunks.length * SLABS_PER_CHUNK - this.freeSlabs.length) / (MAX_CHUNKS * SLABS_PER_CHUNK)
   }
 
   // A position is chunk << 17 | index of the slot's hash: valid until the next insert or removal.

@@ -23,6 +23,9 @@ import { Entries, type EntriesImage } from './entries.ts'
 import { KeyHash, randomSeed } from './key-hash.ts'
 import { Rows, type RowsImage } from './rows.ts'
 
+/** What is left must be more than a second of writes brings. */
+const NEARLY_FULL = 0.93
+
 /** No entry. */
 export const NONE = -1
 
@@ -393,6 +396,11 @@ export class Keydir {
     const arena = this.arena.bytes
     const rows = this.rows.bytes
     return { entries, index, arena, rows, total: entries + index + arena + rows }
+  }
+
+  /** So near to the limits of its parts that no more keys are to come; nothing in the parts checks. */
+  get isNearlyFull(): boolean {
+    return Math.max(this.arena.fullness, this.buckets.fullness) > NEARLY_FULL
   }
 
   /** Many inserts follow, then `settle` until it returns 0: see buckets.ts. */
