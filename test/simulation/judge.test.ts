@@ -30,7 +30,8 @@ test.each([
   ['hints have no tombstones', badEngines.hintsWithoutTombstones],
   ['hints have no touches', badEngines.hintsWithoutTouches],
 ] as const)('condemned: %s', (_, background) => {
-  const run = (): unknown => powerCuts({ count: CUTS_OF_ENGINES, seed: SEED_OF_ENGINES, mischief: { background, fault: null } })
+  const run = (): unknown =>
+    powerCuts({ count: CUTS_OF_ENGINES, seed: SEED_OF_ENGINES, mischief: { background, fault: null } })
   expect(run).toThrow('replay: CASKY_TEST_SEED')
 })
 
