@@ -69,6 +69,8 @@ export class Upkeep {
   private repairing = false
   private rebuilding = false
   private activeSince: number
+  /** A stop has begun: no gate is judged any more. */
+  private isClosing = false
   private closed = false
 
   constructor(
@@ -439,7 +441,7 @@ export class Upkeep {
     run(this.reserve.build(), (error) => {
       this.rebuilding = false
       const { store } = this
-      if (store.log.failed) return
+      if (store.log.failed || this.isClosing) return
       if ((store.gate & GATE_FAILED) !== 0 && !this.reserve.spent) {
         store.setGate(GATE_FAILED, false)
         store.setGate(GATE_FULL, true, fullMessage('ENOSPC'))
@@ -461,6 +463,7 @@ export class Upkeep {
   /** `isQuick`: without hints and image. */
   close(isQuick: boolean, done: (error: Error | null) => void): void {
     const { store } = this
+    this.isClosing = true
     this.scrubber.close()
     // A merge that is moving entries commits first: the image must not name segments that no manifest lists.
     this.merger.close(() => {

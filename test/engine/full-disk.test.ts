@@ -341,3 +341,18 @@ test('an index that can hold no more keys: new writes are refused before it is f
   isFull.mockRestore()
   await store.close()
 })
+
+test('a stop while the reserve is being built is a stop on a disk with room: the image is written', async () => {
+  const directory = freshDirectory()
+  const storage = new NarrowStorage(directory)
+  storage.rule = (call, name) => (call === 'sync' && name.startsWith(RESERVE) ? 'hold' : null)
+  const store = await TestStore.open(directory, { storage, reserveBytes })
+  store.put('k', 'v')
+  await store.tick()
+  await store.until(() => storage.holding > 0)
+  const closing = store.close()
+  storage.heal()
+  storage.release()
+  await closing
+  expect(has(store, IMAGE)).toBe(true)
+})
