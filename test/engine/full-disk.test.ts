@@ -351,6 +351,11 @@ test('a stop while the reserve is being built is a stop on a disk with room: the
   await store.tick()
   await store.until(() => storage.holding > 0)
   const closing = store.close()
+  // The build ends in the middle of the stop.
+  storage.rule = (call, name) => (call === 'rename' && name.startsWith(MANIFEST) ? 'hold' : null)
+  storage.release()
+  const { reserve } = store.engine.upkeep as unknown as { reserve: { whole: boolean } }
+  await store.until(() => reserve.whole && storage.holding === 1)
   storage.heal()
   storage.release()
   await closing
