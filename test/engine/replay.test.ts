@@ -5,7 +5,15 @@ import { sliceOf } from '../../src/base/slice.ts'
 import { Databases } from '../../src/engine/databases.ts'
 import { NONE } from '../../src/engine/engine.ts'
 import { Keydir } from '../../src/engine/keydir/keydir.ts'
-import { FLAG_EXPIRY, Head, KIND_TOMBSTONE, KIND_TOUCH, KIND_VALUE, TOUCH_BYTES } from '../../src/engine/record.ts'
+import {
+  FLAG_EXPIRY,
+  Head,
+  KIND_SYSTEM,
+  KIND_TOMBSTONE,
+  KIND_TOUCH,
+  KIND_VALUE,
+  TOUCH_BYTES,
+} from '../../src/engine/record.ts'
 import { Replay } from '../../src/engine/replay.ts'
 import { Segments } from '../../src/engine/segments.ts'
 import { run } from '../../src/engine/task.ts'
@@ -68,4 +76,26 @@ test.each([
   ['two deletes, and a touch between them', [value(1), tombstone(2), value(3), touch(4, 3, 9), tombstone(5)], null],
 ] as const)('%s is left, whatever the order', (_, records, expected) => {
   for (const order of orders<Written>(records)) expect(after(order), JSON.stringify(order)).toEqual(expected)
+})
+
+test('the newest map of databases is left, whatever the order', () => {
+  for (const order of orders([3, 4])) {
+    const databases = new Databases(1)
+    const segments = new Segments(null as never, () => {})
+    const replay = new Replay(new Keydir({ seed: 1 }), segments, databases)
+    const segment = segments.add(1, { low: 0, high: 0 }, false)
+    for (const sequence of order) {
+      const of = new Databases(1)
+      for (let i = 0; i < sequence; i++) of.renew(0)
+      const bytes = Buffer.concat([Buffer.from('k'), of.encode()])
+      const head = Object.assign(new Head(), { kind: KIND_SYSTEM, sequence, keyStart: 0, keyLength: 1, valueStart: 1 })
+      head.valueLength = bytes.length - 1
+      replay.apply(segment, 60, head, bytes)
+    }
+    run(
+      replay.tidy(function* () {}),
+      () => {},
+    )
+    expect([replay.system.sequence, databases.physical[0]]).toEqual([4, 2 ** 20 + 3])
+  }
 })
