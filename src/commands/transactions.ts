@@ -59,7 +59,9 @@ export const transactionCommands = [
     since: '2.2.0',
     group: 'transactions',
     complexity: 'O(N) for N keys.',
-    difference: 'A key that had expired before, and is there again by RESTORE, has changed too.',
+    difference:
+      'A key that had expired before, and is there again by RESTORE, has changed too. ' +
+      'What is watched counts against `client-query-buffer-limit`, as names of subscriptions do.',
   },
   {
     name: 'UNWATCH',

@@ -143,7 +143,8 @@ export class Bitcask implements Engine {
   private expiredCount = 0
   private expiryTimer: { cancel(): void } | null = null
   private syncTimer: { cancel(): void } | null = null
-  private closing = false
+  /** A stop has begun: no gate is opened or judged any more. */
+  closing = false
   private damagedReads = 0
   private tailHits = 0
   private readonly cached = new Int32Array(MAX_SPANS)

@@ -38,7 +38,7 @@ const SPENT =
   'MISCONF The disk is full, and the reserve for deletes is used up. Free some space; writes resume by themselves.'
 
 const KEYS_FULL =
-  'MISCONF The index holds as many keys as it can (15 GiB of them, or 900 million). Delete keys; writes resume by themselves.'
+  'MISCONF The index holds as many keys as it can (14 GiB of them, or some 800 million). Delete keys; writes resume by themselves.'
 
 const FAILED_CALLS = {
   write: 'A write to the log',
@@ -69,8 +69,6 @@ export class Upkeep {
   private repairing = false
   private rebuilding = false
   private activeSince: number
-  /** A stop has begun: no gate is judged any more. */
-  private isClosing = false
   private closed = false
 
   constructor(
@@ -441,7 +439,7 @@ export class Upkeep {
     run(this.reserve.build(), (error) => {
       this.rebuilding = false
       const { store } = this
-      if (store.log.failed || this.isClosing) return
+      if (store.log.failed || store.closing) return
       if ((store.gate & GATE_FAILED) !== 0 && !this.reserve.spent) {
         store.setGate(GATE_FAILED, false)
         store.setGate(GATE_FULL, true, fullMessage('ENOSPC'))
@@ -463,7 +461,6 @@ export class Upkeep {
   /** `isQuick`: without hints and image. */
   close(isQuick: boolean, done: (error: Error | null) => void): void {
     const { store } = this
-    this.isClosing = true
     this.scrubber.close()
     // A merge that is moving entries commits first: the image must not name segments that no manifest lists.
     this.merger.close(() => {

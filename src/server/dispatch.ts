@@ -186,12 +186,13 @@ export class Dispatch {
   /** The reply that began at `position` is whole and depends on `stamp`. */
   finish(connection: Connection, row: Row, position: number, stamp: number, modeBefore: string): void {
     const { output } = connection
-    if (stamp > 0 && stamp > this.engine.released && output.hasSaid(position)) output.mark(position, stamp)
     if (output.isError(position)) {
       row.failed++
       this.statistics.error(output.errorCode(position))
     }
     if (modeBefore !== 'on' || connection.replyMode !== 'on') this.silence(connection, position, modeBefore)
+    // What is taken back waits for nothing: its mark would lie over the next reply.
+    if (stamp > 0 && stamp > this.engine.released && output.hasSaid(position)) output.mark(position, stamp)
     if (connection.hasMore) connection.sayMore()
   }
 

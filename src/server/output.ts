@@ -184,13 +184,9 @@ export class Output {
     return hole
   }
 
-  /** Takes back what the reply that began last, at `position`, has said. */
+  /** Takes back what the reply that began last, at `position`, has said. It is not marked yet. */
   takeBack(position: number): void {
     this.writer.length = position - this.gone
-    const marks = this.marks
-    while (this.marks > 0 && this.replies[this.marks - 1] === this.reply) this.marks--
-    if (this.marks < marks) this.newestStamp = this.stamps.slice(0, this.marks).reduce((a, b) => Math.max(a, b), 0)
-    this.pushes.delete(this.reply)
     while (this.holes.length > 0 && this.holes[this.holes.length - 1]!.reply === this.reply) this.holes.pop()!.drop()
   }
 

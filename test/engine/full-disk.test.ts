@@ -29,6 +29,18 @@ class NarrowStorage extends FaultyStorage {
   }
 }
 
+/** Not a byte free; each file of such a name that goes gives so many. */
+function fullUntilGone(directory: string, ending: string, bytes: number): NarrowStorage {
+  const storage = new NarrowStorage(directory)
+  storage.free = 0
+  const unlink = storage.unlink.bind(storage)
+  storage.unlink = (name, done) => {
+    if (name.endsWith(ending)) storage.free += bytes
+    unlink(name, done)
+  }
+  return storage
+}
+
 async function narrow(
   options: TestOptions = {},
   directory = freshDirectory(),
@@ -138,13 +150,7 @@ describe('a disk without room', () => {
     expect(all.length).toBe(4)
     fs.truncateSync(path.join(copy, (all[0] as string).replace('hint', 'data')), 100)
 
-    const storage = new NarrowStorage(copy)
-    storage.free = 0
-    const unlink = storage.unlink.bind(storage)
-    storage.unlink = (name, done) => {
-      if (name.endsWith('.hint')) storage.free += 600_000
-      unlink(name, done)
-    }
+    const storage = fullUntilGone(copy, '.hint', 600_000)
     const store = await TestStore.open(copy, { storage, reserveBytes: 10_000_000 })
     await store.quiet()
     expect(hints(), 'a mebibyte was wanted, so two of them went').toEqual([all[0], all[3]])
@@ -171,13 +177,7 @@ describe('a disk without room', () => {
     await store.close()
     for (const name of [RESERVE, LAST_RESERVE]) fs.unlinkSync(path.join(copy, name))
     fs.writeFileSync(path.join(copy, '0000000009.hint.new'), 'half')
-    const full = new NarrowStorage(copy)
-    full.free = 0
-    const unlink = full.unlink.bind(full)
-    full.unlink = (name, done) => {
-      if (name.endsWith('.hint.new')) full.free += 2_000_000
-      unlink(name, done)
-    }
+    const full = fullUntilGone(copy, '.hint.new', 2_000_000)
     const again = await TestStore.open(copy, { storage: full, reserveBytes: 10_000_000 })
     expect(fs.readdirSync(copy).filter((name) => name.includes('.hint'))).toEqual(['0000000001.hint'])
     await again.close()
