@@ -362,7 +362,7 @@ export class Merger implements MergeControl {
     const { storage } = this.store.segments
     if (this.closed) return
     storage.list('', (error, names) => {
-      if (error !== null) return
+      if (error !== null || this.closed) return // what is not listed goes at the next start
       for (const name of names) {
         const parsed = parseSegmentName(name)
         if (parsed === null || parsed.number < first || parsed.number >= first + count) continue

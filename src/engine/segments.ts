@@ -127,6 +127,9 @@ export class Segments {
   /** Open files of sealed segments, in the order they are looked at for closing. */
   private readonly openFiles = new Set<Segment>()
   private readonly onUnlinkError: (name: string, error: Error) => void
+  /** Files being closed or unlinked, and who waits for the last of them. */
+  private calls = 0
+  private onQuiet: (() => void) | null = null
 
   constructor(storage: Storage, onUnlinkError: (name: string, error: Error) => void) {
     this.storage = storage
@@ -205,11 +208,11 @@ export class Segments {
     this.closeSome()
   }
 
+  /** `done` when no file is open, and none is still being closed or unlinked: who looks at the directory then sees it as it stays. */
   closeAll(done: () => void): void {
-    const open = [...this.byNumber.values()].filter((segment) => segment.file !== null)
-    let left = open.length
-    if (left === 0) return done()
-    for (const segment of open) this.closeFile(segment, () => --left === 0 && done())
+    for (const segment of this.byNumber.values()) if (segment.file !== null) this.closeFile(segment, () => {})
+    if (this.calls === 0) done()
+    else this.onQuiet = done
   }
 
   private remove(segment: Segment): void {
@@ -218,8 +221,10 @@ export class Segments {
     this.freeSlots.push(segment.slot)
     const unlink = (): void => {
       for (const name of [dataName(segment.number), hintName(segment.number)]) {
+        this.calls++
         this.storage.unlink(name, (error) => {
           if (error !== null && error.code !== 'ENOENT') this.onUnlinkError(name, error)
+          this.ended()
         })
       }
     }
@@ -245,7 +250,16 @@ export class Segments {
     const file = segment.file
     this.openFiles.delete(segment)
     segment.file = null
-    if (file === null) done()
-    else file.close(() => done())
+    if (file === null) return done()
+    this.calls++
+    file.close(() => {
+      done()
+      this.ended()
+    })
+  }
+
+  private ended(): void {
+    this.calls--
+    if (this.calls === 0) this.onQuiet?.()
   }
 }

@@ -6,7 +6,7 @@ import { MAX_UNRELEASED_BYTES } from '../../src/base/limits.ts'
 import { Slice, sliceOf } from '../../src/base/slice.ts'
 import { type Background, inlineBackground } from '../../src/engine/background.ts'
 import { GATE_FAILED, GATE_FULL, GATE_STALLED, NONE, UNLUCKY } from '../../src/engine/engine.ts'
-import { dataName, MANIFEST } from '../../src/engine/filename.ts'
+import { dataName, IMAGE, MANIFEST } from '../../src/engine/filename.ts'
 import type { MergeJob } from '../../src/engine/merge.ts'
 import { chooseInputs, type SegmentFacts } from '../../src/engine/merge-policy.ts'
 import { nodeStorage } from '../../src/engine/node-storage.ts'
@@ -573,4 +573,26 @@ test('a key that is set and deleted thousands of times before a release is one k
   store = await store.killed()
   expect(await store.get('k')).toBe('last')
   await store.close()
+})
+
+test('a file vanished from the directory after the stop: a stop ends when nothing is being unlinked any more', async () => {
+  const directory = freshDirectory()
+  const storage = new FaultyStorage(directory)
+  const store = await TestStore.open(directory, { storage })
+  store.put('k', 'v')
+  await store.tick()
+  await store.until(() => store.engine.log.next !== null)
+  storage.rule = (call, name) => (call === 'unlink' && name.endsWith('.data') ? 'hold' : null)
+  let closed = false
+  const closing = store.close().then(() => {
+    closed = true
+  })
+  await store.until(() => storage.holding > 0) // the segment that was ready for the log, and was not needed
+  await store.until(() => storage.calls.includes(`rename ${IMAGE}`)) // the last that a stop writes
+  for (let i = 0; i < 10; i++) await turns()
+  expect(closed).toBe(false)
+  storage.heal()
+  storage.release()
+  await closing
+  expect(fs.readdirSync(directory).filter((name) => name.endsWith('.data')).length).toBe(1)
 })
