@@ -24,6 +24,8 @@ export interface Session {
   /** Later: leaves a hole in the reply stream (also inside an array) that is filled when the bytes are there.
    * `expectedBytes` counts as said from now on, so that a client cannot have more read for it than it would be allowed to have waiting. */
   slot(expectedBytes: number): ReplySlot
+  /** For replies that are collected before they are appended. False: this client may not leave so many bytes unread, and will be closed. */
+  mayReply(bytes: number): boolean
   /**
    * Several ticks: the handler gives up the thread; `step` is called again in later ticks until it returns true, and no other
    * command of this connection runs before. For work over millions of keys (KEYS, SCAN with a huge COUNT, MERGE WAIT, SAVE).

@@ -50,6 +50,7 @@ export class KeyWalk {
   private keysLeft: number
   private entriesLeft: number
   private bytesLeft: number
+  private bytes = 0
   private costLeft = 0
   private readonly chunks: ReplyWriter[] = [new ReplyWriter()]
   private given = 0
@@ -66,7 +67,7 @@ export class KeyWalk {
     this.visit = (entry) => this.look(entry)
   }
 
-  /** One step. True: the walk has ended, at the end of the database (cursor 0) or at its limits. */
+  /** One step. True: the walk has ended, at the end of the database (cursor 0), at its limits or at the client's. */
   step(): boolean {
     const { engine, database } = this.session
     const entries = this.filter.pattern === null ? ENTRIES : ENTRIES_WITH_PATTERN
@@ -79,7 +80,7 @@ export class KeyWalk {
       this.entriesLeft -= budget
       if (this.cursor === 0 || this.keysLeft <= 0 || this.entriesLeft <= 0 || this.bytesLeft <= 0) return true
     }
-    return false
+    return !this.session.mayReply(this.bytes)
   }
 
   /** All that was found fits one step of replying. */
@@ -112,6 +113,7 @@ export class KeyWalk {
     if (chunk.length >= CHUNK_BYTES) this.chunks.push((chunk = new ReplyWriter()))
     chunk.bulk(key.bytes, key.start, key.end)
     this.bytesLeft -= key.length
+    this.bytes += key.length
     this.found++
   }
 }

@@ -10,7 +10,8 @@
 //   verbatim      bulk string          =7 CRLF txt:abc
 //
 // A handler says what it means and the protocol decides how it looks. Only growth allocates: the buffer doubles. When to
-// send it, to swap it for another and to shrink it is the owner's decision, by `bytes` and `length`.
+// send it, to swap it for another and to shrink it is the owner's decision, by `bytes` and `length`. So is how much may be said at all:
+// it is asked before each growth, and takes bulk strings that would only make the buffer large.
 //
 // Texts of errors and simple strings are one line by definition, and they may quote what a client sent. So they are taken
 // as one byte a character (latin1), CR, LF and other control characters become spaces, and what is no byte a '?'.
@@ -42,6 +43,16 @@ const LOOP_BYTES = 40
 /** Below this the same for a text of ASCII. */
 const LOOP_CHARACTERS = 16
 
+/** A bulk string from this size on goes to the owner: beside it, the copy that growing makes of everything else costs more. */
+export const LARGE_BYTES = 256 * 1024
+
+export interface ReplyOwner {
+  /** May the buffer grow? False: the reply is for nobody any more. */
+  mayGrow(): boolean
+  /** Takes the bytes [start..end), a bulk string, which follows what has been written until now. They are copied. */
+  takeLarge(bytes: Buffer, start: number, end: number): void
+}
+
 const OK = Buffer.from('+OK\r\n', 'latin1')
 const NULL_BULK = Buffer.from('$-1\r\n', 'latin1')
 const NULL_ARRAY = Buffer.from('*-1\r\n', 'latin1')
@@ -52,11 +63,13 @@ export class ReplyWriter {
   /** bytes[0..length) is what has been written. */
   bytes: Buffer
   length: number
+  private readonly owner: ReplyOwner | null
 
-  constructor(protocol: 2 | 3 = 2, bytes: Buffer = Buffer.alloc(0)) {
+  constructor(protocol: 2 | 3 = 2, bytes: Buffer = Buffer.alloc(0), owner: ReplyOwner | null = null) {
     this.protocol = protocol
     this.bytes = bytes
     this.length = 0
+    this.owner = owner
   }
 
   /** Makes room for n bytes more. */
@@ -91,6 +104,10 @@ export class ReplyWriter {
   /** The bytes [start..end) as a bulk string. */
   bulk(bytes: Buffer, start: number, end: number): void {
     const length = end - start
+    if (length >= LARGE_BYTES && this.owner !== null) {
+      this.owner.takeLarge(bytes, start, end)
+      return
+    }
     this.reserve(length + MAX_HEADER_BYTES + 2)
     this.header(DOLLAR, length)
     this.copy(bytes, start, end)
@@ -179,6 +196,8 @@ export class ReplyWriter {
   }
 
   private grow(n: number): void {
+    // Written all the same, but over what this reply has said: the caller need not know, and memory does not grow.
+    if (this.owner !== null && !this.owner.mayGrow() && this.length + n <= this.bytes.length) return
     const bytes = Buffer.allocUnsafeSlow(Math.max(MIN_CAPACITY, this.length + n, 2 * this.bytes.length))
     this.bytes.copy(bytes, 0, 0, this.length)
     this.bytes = bytes

@@ -256,11 +256,12 @@ export class Connection implements Session, Ticking, Gathering {
         break
       }
       if (--ahead === 0) ahead = this.lookAhead()
-      const before = this.reply.length
+      const before = output.pendingBytes
       dispatch.execute(this, decoder.args)
       if (this.closeAfterReply) this.closeWhenSaid()
-      budget -= decoder.args.count + ((this.reply.length - before) >> 10)
-      if (output.pendingBytes > this.pauseBytes || output.openHoles > MAX_HOLES) this.blocked |= FULL
+      const pending = output.pendingBytes
+      budget -= decoder.args.count + ((pending - before) >> 10)
+      if (pending > this.pauseBytes || output.openHoles > MAX_HOLES) this.blocked |= FULL
     }
     dispatch.endBatch()
     this.isRunning = false
@@ -309,6 +310,10 @@ export class Connection implements Session, Ticking, Gathering {
       this.closeForQueryLimit(this.nameBytes)
       return
     }
+    if (output.overLimitBytes > 0) {
+      this.closeForOutputLimit(output.overLimitBytes)
+      return
+    }
     const sent = output.sentBytes
     output.send(output.waitsForRelease ? this.engine.released : 0)
     if (output.sentBytes !== sent) {
@@ -341,6 +346,16 @@ export class Connection implements Session, Ticking, Gathering {
     this.server.tick.dirty(this)
   }
 
+  get pendingLimit(): number {
+    return this.outputLimit.hardBytes
+  }
+
+  // Not closed here: somebody is at work.
+  onOverLimit(): void {
+    this.blocked |= FULL
+    this.server.tick.dirty(this)
+  }
+
   /** Waits for something of ours, so it is not idle. */
   get isWaiting(): boolean {
     return (this.blocked & (PARKED | HELD | STEPPING)) !== 0
@@ -354,6 +369,10 @@ export class Connection implements Session, Ticking, Gathering {
 
   slot(expectedBytes: number): ReplySlot {
     return this.output.slot(expectedBytes)
+  }
+
+  mayReply(bytes: number): boolean {
+    return this.output.hasRoomFor(bytes)
   }
 
   stepwise(step: () => boolean): void {

@@ -14,6 +14,7 @@
 // An exception in a handler is our bug: it is logged with its stack, the client gets one internal error, and life goes on. Around
 // handlers nobody can say which part of a reply is there already, so an exception there ends the connection, and only that.
 
+import { constants } from 'node:buffer'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Slice } from '../base/slice.ts'
@@ -49,6 +50,11 @@ const FEW_ARGUMENTS = 16
 const VIGILANCE_MS = 1000
 /** Who wants to know of commands that are that fast wants to know of quick ones too: everything is timed. */
 const TIMED_BELOW_MS = 1
+
+// V8's strings end 24 bytes before 512 MiB, and names (of channels, of clients, of directives) are strings here. Only who has raised
+// proto-max-bulk-len can send a longer one.
+const ARGUMENT_TOO_LONG = `ERR an argument is too long: this command takes ${constants.MAX_STRING_LENGTH} bytes at most`
+const isTooLong = (error: unknown): boolean => (error as { code?: unknown } | null)?.code === 'ERR_STRING_TOO_LONG'
 
 export interface DispatchOptions {
   readonly table: CommandTable
@@ -175,7 +181,12 @@ export class Dispatch {
   call(connection: Connection, command: Command, args: Args): void {
     const row = this.rows.get(command)!
     const { position } = connection.output
-    this.measure(connection, row, args)
+    try {
+      this.measure(connection, row, args)
+    } catch (error) {
+      if (!isTooLong(error) || connection.output.position !== position) throw error
+      connection.reply.error(ARGUMENT_TOO_LONG)
+    }
     if (connection.tracking !== null) connection.server.tracking.remember(connection, command, args)
     if (connection.output.isError(position)) {
       row.failed++
@@ -198,6 +209,11 @@ export class Dispatch {
 
   /** An exception of a handler. */
   failed(connection: Connection, row: Row, position: number, error: unknown): void {
+    if (isTooLong(error)) {
+      connection.output.takeBack(position)
+      connection.reply.error(ARGUMENT_TOO_LONG)
+      return
+    }
     this.logger.warning(`Bug: ${row.command.name} has failed: ${(error as Error).stack ?? String(error)}`)
     connection.output.takeBack(position)
     this.statistics.unexpectedErrors++

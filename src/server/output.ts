@@ -12,15 +12,18 @@
 // nobody asked for is only cut out). What is
 // not marked depended on nothing that failed and stays. A marked reply never leaves in part, or the error could not replace it.
 //
+// The client's output limit is looked at while a reply is being written, too, or one MGET could ask for all memory there is. Beyond the
+// limit the connection is going to be closed at the end of the tick: the rest of the reply is written over its beginning.
+//
 // One write is under way at a time. Usually the kernel takes all of it at once (`writableLength` is 0 afterwards) and the
 // buffer is used again; otherwise the buffer belongs to the socket now, replies go into another one, and the next write starts
 // when this one is through. Small fills of holes are copied into the write, large ones go as pieces of their own.
 
 import type { Socket } from 'node:net'
 import { assert } from '../base/assert.ts'
-import type { Slice } from '../base/slice.ts'
+import { Slice } from '../base/slice.ts'
 import type { ReplySlot } from '../commands/session.ts'
-import { ReplyWriter } from '../resp/reply.ts'
+import { type ReplyOwner, ReplyWriter } from '../resp/reply.ts'
 import { BUFFER_BYTES, type BufferPool } from './buffer-pool.ts'
 
 /** A fill from this size on is written from where it lies, without a copy. */
@@ -37,9 +40,13 @@ const CRLF = Buffer.from('\r\n')
 export interface OutputOwner {
   /** A hole was filled or a write came through: there may be something to send. */
   onSendable(): void
+  /** More may not be said and not yet taken, in bytes; 0: no limit. */
+  readonly pendingLimit: number
+  /** It was going to be: said once, from within whatever is saying it. */
+  onOverLimit(): void
 }
 
-export class Output {
+export class Output implements ReplyOwner {
   readonly writer: ReplyWriter
   /** Bytes handed to the socket since the connection was made. */
   sentBytes: number
@@ -63,9 +70,12 @@ export class Output {
   private gone: number // bytes of the writer that were sent: makes positions absolute
   private inFlight: number
   private discarded: boolean
+  private began: number // position of the reply that began last
+  /** What would have been pending when the limit was passed; 0: it was not. */
+  overLimitBytes: number
 
   constructor(owner: OutputOwner, socket: Socket, pool: BufferPool) {
-    this.writer = new ReplyWriter(2, NOTHING)
+    this.writer = new ReplyWriter(2, NOTHING, this)
     this.sentBytes = 0
     this.owner = owner
     this.socket = socket
@@ -84,6 +94,8 @@ export class Output {
     this.gone = 0
     this.inFlight = 0
     this.discarded = false
+    this.began = 0
+    this.overLimitBytes = 0
   }
 
   /** Bytes said and not yet taken by the kernel. */
@@ -124,7 +136,8 @@ export class Output {
   begin(): number {
     this.reply++
     if (this.writer.bytes.length === 0) this.writer.bytes = this.pool.take()
-    return this.gone + this.writer.length
+    this.began = this.gone + this.writer.length
+    return this.began
   }
 
   /** Whether the reply that began at `position` has said anything. */
@@ -182,6 +195,30 @@ export class Output {
     this.holes.push(hole)
     this.filledBytes += expectedBytes
     return hole
+  }
+
+  /** Whether so many bytes more may be said. Where not, the client is to be closed. */
+  hasRoomFor(bytes: number): boolean {
+    if (this.overLimitBytes > 0) return false
+    const { pendingLimit } = this.owner
+    const pending = this.pendingBytes + bytes
+    if (pendingLimit === 0 || pending <= pendingLimit) return true
+    this.overLimitBytes = pending
+    this.owner.onOverLimit()
+    return false
+  }
+
+  /** For the writer. */
+  mayGrow(): boolean {
+    if (this.hasRoomFor(0)) return true
+    this.takeBack(this.began)
+    return false
+  }
+
+  /** For the writer. */
+  takeLarge(bytes: Buffer, start: number, end: number): void {
+    if (this.hasRoomFor(end - start))
+      this.slot(end - start).fillBulk(new Slice(Buffer.from(bytes.subarray(start, end))))
   }
 
   /** Takes back what the reply that began last, at `position`, has said. It is not marked yet. */

@@ -1,11 +1,12 @@
 // Arguments larger than a string may be. V8's limit is 512 MB, so here a slice refuses to become a string from 1 MiB on.
 
+import { constants } from 'node:buffer'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { MAX_KEY_BYTES } from '../../src/base/limits.ts'
 import { Slice } from '../../src/base/slice.ts'
 import { GATE_LOADING, NONE } from '../../src/engine/engine.ts'
 import type { RawConnection } from '../harness/connection.ts'
-import { ReplyError } from '../harness/resp.ts'
+import { encodeRequest, ReplyError } from '../harness/resp.ts'
 import { startTestServer, type TestServer } from './test-server.ts'
 
 const huge = Buffer.alloc(MAX_KEY_BYTES + 1, 'a')
@@ -18,7 +19,10 @@ beforeEach(async () => {
   client = await it.connect()
   const { key } = Slice.prototype
   vi.spyOn(Slice.prototype, 'key').mockImplementation(function (this: Slice) {
-    if (this.length > MAX_KEY_BYTES) throw new Error('Cannot create a string longer than 0x1fffffe8 characters')
+    if (this.length > MAX_KEY_BYTES) {
+      const error = new Error('Cannot create a string longer than 0x1fffffe8 characters')
+      throw Object.assign(error, { code: 'ERR_STRING_TOO_LONG' })
+    }
     return key.call(this)
   })
 })
@@ -49,6 +53,36 @@ test.each([
 ])('one oversized word does not kill the server: case %#', async (words, answer) => {
   expect(await said(...words)).toEqual(answer)
   expect(await said('PING')).toBe('PONG')
+})
+
+const tooLong = 'ERR an argument is too long: this command takes 536870888 bytes at most'
+
+test.each([
+  [['SUBSCRIBE', huge]],
+  [['PUBLISH', huge, 'x']],
+  [['CONFIG', 'GET', huge]],
+  [['CLIENT', 'SETNAME', huge]],
+  [['EXPIRE', 'k', '1', huge]],
+])('a name longer than a string is refused, and is no mistake of ours: case %#', async (words) => {
+  await said('SET', 'k', 'v')
+  expect(await said(...words)).toBe(tooLong)
+  expect(await said('PING')).toBe('PONG')
+  expect(it.log.join('\n')).not.toContain('Bug')
+})
+
+test('in EXEC it costs only that command its reply', async () => {
+  for (const words of [['MULTI'], ['SET', 'k', 'v'], ['PUBLISH', huge, 'x'], ['GET', 'k'], ['EXEC']])
+    client.send(encodeRequest(words))
+  const queued = [await client.reply(), await client.reply(), await client.reply(), await client.reply()]
+  expect(queued.map(({ value }) => value)).toEqual(['OK', 'QUEUED', 'QUEUED', 'QUEUED'])
+  const [ok, error, value] = (await client.reply()).value as [string, ReplyError, Buffer]
+  expect([ok, error.message, String(value)]).toEqual(['OK', tooLong, 'v'])
+})
+
+test('what V8 says of a string that is too long is what we look for', () => {
+  expect(() => Buffer.alloc(constants.MAX_STRING_LENGTH + 1).toString('latin1')).toThrow(
+    expect.objectContaining({ code: 'ERR_STRING_TOO_LONG' }),
+  )
 })
 
 test('a client that tracks may ask for a key larger than any', async () => {

@@ -227,6 +227,56 @@ test('client-output-buffer-limit: who does not read is dropped at the limit, the
   expect(await other.call('STRLEN', 'big')).toBe(500_000)
 })
 
+describe('one reply alone, which the client would read, cannot pass client-output-buffer-limit', () => {
+  const LIMIT = 8_000_000
+  const many = (times: number, ...words: string[]): string[] => Array<string[]>(times).fill(words).flat()
+
+  // As with redis-server 7.0, nothing of it leaves.
+  async function expectRefused(commands: string[][], mostHeld: number): Promise<void> {
+    await start('--client-output-buffer-limit', `normal ${LIMIT} 0 0`)
+    const client = await it.connect()
+    const other = await it.connect()
+    await other.call('SET', 'large', 'x'.repeat(1_000_000))
+    await other.call('SET', 'small', 'x'.repeat(10_000))
+    await other.call('SET', 'beyond', 'x'.repeat(LIMIT + 1))
+    const { output } = [...it.server.clients()][0]!
+    const held: number[] = []
+    const { hasRoomFor } = output
+    output.hasRoomFor = (bytes): boolean => {
+      held.push(output.heldBytes)
+      return hasRoomFor.call(output, bytes)
+    }
+    client.send(Buffer.concat(commands.map((words) => encodeRequest(words))))
+    const { bytes, closed } = await client.untilClosed()
+    expect([bytes.includes('xx'), closed]).toEqual([false, true])
+    expect(Math.max(...held)).toBeGreaterThan(0)
+    expect(Math.max(...held)).toBeLessThan(mostHeld)
+    const stats = it.server.info(['stats'])
+    expect(stats).toContain('client_output_buffer_limit_disconnections:1')
+    expect(stats).toContain('unexpected_error_replies:0')
+    expect(await other.call('PING')).toBe('PONG')
+  }
+
+  test('one value', () => expectRefused([['GET', 'beyond']], 100_000))
+  test('many large ones', () => expectRefused([['MGET', ...many(1000, 'large')]], 1.1 * LIMIT))
+  test('many small ones', () => expectRefused([['MGET', ...many(10_000, 'small')]], 2.1 * LIMIT))
+  test('some of both', () => expectRefused([['MGET', ...many(500, 'small', 'large')]], 2.1 * LIMIT))
+  test('EXEC', () => expectRefused([['MULTI'], ...Array<string[]>(2000).fill(['GET', 'small']), ['EXEC']], 2.1 * LIMIT))
+
+  test('and one that fits arrives whole', async () => {
+    await start('--client-output-buffer-limit', `normal ${LIMIT} 0 0`)
+    const client = await it.connect()
+    const values = ['x'.repeat(1_000_000), 'y'.repeat(20_000), 'z'.repeat(300_000)]
+    for (const [i, value] of values.entries()) await client.call('SET', `k${i}`, value)
+    const names = many(2, 'k0', 'k1', 'nothing', 'k2', 'k0')
+    const replies = (await client.call('MGET', ...names)) as (Buffer | null)[]
+    const of = (name: string): string | null => values[Number(name[1])] ?? null
+    expect(replies.map((each) => each?.toString() ?? null)).toEqual(
+      names.map((name) => (name === 'nothing' ? null : of(name))),
+    )
+  })
+})
+
 test('a huge pipeline does not keep others waiting until it is through', async () => {
   await start()
   const greedy = await it.connect()
