@@ -42,10 +42,12 @@ async function start(config: Config): Promise<void> {
   const log = openLog(config)
   const { logger } = log
   let forgetPid = (): void => {}
+  let isExiting = false
   const exit = (code: number): void => {
+    if (isExiting) process.exit(code) // something has gone wrong on the way out, or somebody insists
+    isExiting = true
     forgetPid()
-    log.flush()
-    process.exit(code)
+    log.end(() => process.exit(code))
   }
   logger.notice(`Casky ${CASKY_VERSION} is starting, Node ${process.versions.node}, pid ${process.pid}`)
 
@@ -74,7 +76,7 @@ async function start(config: Config): Promise<void> {
   } catch (error) {
     if (!(error instanceof ListenError)) throw error
     logger.warning(error.message)
-    exit(1)
+    return exit(1)
   }
 
   let engine: Engine

@@ -8,28 +8,23 @@ const MAX_WAITING_BYTES = 4 * 1024 * 1024
 
 export interface Sink {
   write(line: string): void
-  /** Writes what waits, and waits for it. */
-  flushSync(): void
-  /** Writes what waits and closes. */
-  end(): void
+  /** Writes what waits and closes; `done`, also when that cannot be done. What is written afterwards is dropped. */
+  end(done: () => void): void
 }
 
 export function bufferedSink(fd: number): Sink {
   const destination = pino.destination({ dest: fd, sync: false, maxLength: MAX_WAITING_BYTES })
   // Nobody to tell: a log that cannot be written must not end the server.
   destination.on('error', () => {})
+  let isEnded = false
   return {
     write(line) {
-      destination.write(line)
+      if (!isEnded) destination.write(line)
     },
-    flushSync() {
-      try {
-        destination.flushSync()
-      } catch {
-        // as above: the process ends, its log is closed or full
-      }
-    },
-    end() {
+    end(done) {
+      isEnded = true
+      destination.once('close', done)
+      destination.once('error', done)
       destination.end()
     },
   }

@@ -17,6 +17,8 @@ import { type Level, limitRepeats } from './log-repeats.ts'
 export type LogLevel = Level | 'nothing'
 
 const STDOUT = 1
+/** How long the end of the process waits for what was logged. */
+const LAST_WORDS_MS = 1000
 
 export interface LogOptions {
   readonly format: 'redis' | 'json'
@@ -35,8 +37,11 @@ export interface Log {
   setLevel(level: LogLevel): void
   /** Opens the file of that name anew, after it was moved away. Throws the system's error; the old one is then kept. */
   reopen(): void
-  /** Waits until everything logged is written. For the end of the process. */
-  flush(): void
+  /**
+   * For the end of the process: `done` when everything logged is written, or cannot be written within a second (a pipe that nobody reads).
+   * What is logged afterwards is dropped. There is no way to wait here without giving up the thread: a line may be in the hands of another one.
+   */
+  end(done: () => void): void
 }
 
 /** As in pino, more is more important; `nothing` is above all that is ever logged. */
@@ -92,11 +97,19 @@ export function createLogger(options: LogOptions, clock: Clock): Log {
       if (options.file === '' || options.sink !== undefined) return
       const old = sink
       sink = openSink()
-      old.end()
+      old.end(() => {})
     },
-    flush() {
+    end(done) {
       limited.flush()
-      sink.flushSync()
+      let isDone = false
+      const once = (): void => {
+        if (isDone) return
+        isDone = true
+        timer.cancel()
+        done()
+      }
+      const timer = clock.after(LAST_WORDS_MS, once)
+      sink.end(once)
     },
   }
 }
