@@ -9,9 +9,11 @@ import { MAX_UNRELEASED_BYTES, MAX_UNSYNCED_MS } from '../base/limits.ts'
 import type { Logger } from '../base/logger.ts'
 import { Slice } from '../base/slice.ts'
 import { MAX_SPANS, type Spans } from '../base/spans.ts'
+import { BroughtValues } from './brought.ts'
 import { ValueCache } from './cache/value-cache.ts'
 import { ColdReads, checkRecord, type ReadDone, RecordPlace } from './cold-reads.ts'
 import { DATABASES_KEY, type Databases } from './databases.ts'
+import { DoomedDatabases } from './doomed.ts'
 import {
   CHANGED,
   CREATED,
@@ -29,6 +31,7 @@ import {
   type ScrubControl,
   UNLUCKY,
 } from './engine.ts'
+import { ExpiryCycle } from './expiry-cycle.ts'
 import type { Fuse } from './fuse.ts'
 import type { Keydir } from './keydir/keydir.ts'
 import type { Lock } from './lock.ts'
@@ -65,13 +68,8 @@ import type { Upkeep } from './upkeep.ts'
 
 /** A synchronous read is for small values; a large one takes its time and goes to the threads. */
 const SYNCHRONOUS_READ_BYTES = 64 * 1024
-/** Expiry takes this long a slice at most, and comes back after a pause while there is more. */
-const EXPIRE_SLICE_MS = 1
 /** Keys with an expiry that are looked at for their average time to live. */
 const TTL_SAMPLES = 64
-const EXPIRE_PAUSE_MS = 4
-const EXPIRE_EVERY_MS = 100
-const FREE_RETRY_MS = 5
 /** A record this large is looked at at once: it may alone be too much to have waiting. */
 const LARGE_VALUE_BYTES = 1024 * 1024
 const RANDOM_TRIES = 128
@@ -87,12 +85,6 @@ export interface SystemRecord {
   offset: number
   bytes: number
   sequence: number
-}
-
-interface Held {
-  sequence: number
-  value: Buffer | null
-  tickets: number
 }
 
 interface DatabasesBefore {
@@ -133,15 +125,10 @@ export class Bitcask implements Engine {
   private readonly undo = new UndoRing()
   /** Sequence of the newest delete or flush: what a miss depends on. */
   private lastRemoval = 0
-  /** Physical ids that no database has any more, and the sequence of the record that says so. */
-  private readonly doomed = new Map<number, number>()
-  private freeing = false
-  private readonly held = new Map<number, Held>()
-  private readonly tickets = new Map<number, number>()
-  private nextTicket = 1
-  private readonly kept = new Map<number, { sequence: number; value: Buffer }>()
+  readonly doomed = new DoomedDatabases(this)
+  private readonly brought = new BroughtValues()
+  private readonly expiryCycle = new ExpiryCycle(this)
   private expiredCount = 0
-  private expiryTimer: { cancel(): void } | null = null
   private syncTimer: { cancel(): void } | null = null
   /** A stop has begun: no gate is opened or judged any more. */
   closing = false
@@ -201,9 +188,9 @@ export class Bitcask implements Engine {
     this.lastRemoval = log.appended
     this.loading.active = false
     this.setGate(GATE_LOADING, false)
-    this.scheduleExpiry(EXPIRE_EVERY_MS)
+    this.expiryCycle.begin()
     this.scheduleSync()
-    if (this.doomed.size > 0) this.freeDoomed()
+    this.doomed.free()
   }
 
   get appended(): number {
@@ -303,7 +290,7 @@ export class Bitcask implements Engine {
 
   keepValueOf(entry: number, into: Slice): boolean {
     if (!this.valueOf(entry, into)) return false
-    const brought = this.broughtValue(entry, this.keydir.sequence(entry))
+    const brought = this.brought.valueOf(entry, this.keydir.sequence(entry))
     into.set(brought ?? into.copy(), 0, into.length)
     return true
   }
@@ -324,27 +311,10 @@ export class Bitcask implements Engine {
     }
     const sequence = keydir.sequence(entry)
     if (this.cache.get(entry, sequence, into)) return true
-    if (this.kept.size > 0) {
-      const kept = this.kept.get(entry)
-      if (kept !== undefined && kept.sequence === sequence) {
-        into.set(kept.value, 0, kept.value.length)
-        return true
-      }
-    }
-    if (this.held.size > 0) {
-      const held = this.broughtValue(entry, sequence)
-      if (held !== null) {
-        into.set(held, 0, held.length)
-        return true
-      }
-    }
-    return false
-  }
-
-  // What was read for a parked command, if it still is what the entry says. Such bytes never change.
-  private broughtValue(entry: number, sequence: number): Buffer | null {
-    const held = this.held.get(entry)
-    return held !== undefined && held.sequence === sequence ? held.value : null
+    const brought = this.brought.anyOf(entry, sequence)
+    if (brought === null) return false
+    into.set(brought, 0, brought.length)
+    return true
   }
 
   // One synchronous read, if the fuse allows it: the page cache nearly always has what the value cache has not.
@@ -416,30 +386,23 @@ export class Bitcask implements Engine {
     // What was just read may not have been taken into the cache, and with several keys the next read or write may evict this one.
     if (keep || !inHand) {
       const sequence = this.keydir.sequence(entry)
-      this.kept.set(entry, { sequence, value: this.broughtValue(entry, sequence) ?? value.copy() })
+      this.brought.keep(entry, sequence, this.brought.valueOf(entry, sequence) ?? value.copy())
     }
     return true
   }
 
   bring(database: number, key: Slice, done: (error: Error | null) => void): number {
-    const ticket = this.nextTicket++
     const entry = this.find(database, key)
     if (entry === NONE) {
       done(null)
-      return ticket
+      return this.brought.ticket(NONE, 0)
     }
     const sequence = this.keydir.sequence(entry)
-    this.tickets.set(ticket, entry)
-    const held = this.held.get(entry)
-    if (held === undefined) this.held.set(entry, { sequence, value: null, tickets: 1 })
-    else held.tickets++
+    const ticket = this.brought.ticket(entry, sequence)
     this.load(entry, (error, value) => {
-      const waiting = this.held.get(entry)
-      // An older read that comes in late must not replace what is current.
-      const isCurrent = this.keydir.sequence(entry) === sequence
-      if (error === null && value !== null && waiting !== undefined && (waiting.value === null || isCurrent)) {
-        waiting.sequence = sequence
-        waiting.value = value.bytes.subarray(value.start, value.end)
+      if (error === null && value !== null) {
+        const isCurrent = this.keydir.sequence(entry) === sequence
+        this.brought.came(entry, sequence, value.bytes.subarray(value.start, value.end), isCurrent)
       }
       done(error)
     })
@@ -447,11 +410,7 @@ export class Bitcask implements Engine {
   }
 
   drop(ticket: number): void {
-    const entry = this.tickets.get(ticket)
-    if (entry === undefined) return
-    this.tickets.delete(ticket)
-    const held = this.held.get(entry)
-    if (held !== undefined && --held.tickets === 0) this.held.delete(entry)
+    this.brought.drop(ticket)
   }
 
   // --- writing
@@ -597,39 +556,11 @@ export class Bitcask implements Engine {
     this.dependsOn = this.log.append(KIND_BATCH_END, 0, 0, 0, NO_KEY, body, 0, this.now)
   }
 
-  // --- expiring
-
-  // Expiring is a delete like any other. While writes are refused it cannot be made, so the key is only not shown.
-  private expire(entry: number): void {
+  /** A delete like any other. While writes are refused it cannot be made, so the key is only not shown. */
+  expire(entry: number): void {
     if ((this.gate & (GATE_LOADING | GATE_FAILED | GATE_FULL)) !== 0 || this.closing) return
     this.takeOut(entry, FLAG_EXPIRED)
     this.expiredCount++
-  }
-
-  private scheduleExpiry(ms: number): void {
-    this.expiryTimer = this.clock.after(ms, () => this.expireSome())
-  }
-
-  private expireSome(): void {
-    if (this.closing) return
-    const { keydir, clock } = this
-    this.now = clock.now()
-    let more = false
-    if (this.expiresInBackground && (this.gate & (GATE_LOADING | GATE_FAILED | GATE_FULL | GATE_STALLED)) === 0) {
-      const until = clock.monotonic() + EXPIRE_SLICE_MS
-      for (let n = 1; ; n++) {
-        const entry = keydir.soonestExpiry()
-        if (entry === NONE || keydir.expiry(entry) >= this.now) break
-        this.expire(entry)
-        if (n % 32 === 0 && clock.monotonic() > until) {
-          more = true
-          break
-        }
-      }
-      this.events.onTook?.('expire-cycle', clock.monotonic() - until + EXPIRE_SLICE_MS)
-      this.flush()
-    }
-    this.scheduleExpiry(more ? EXPIRE_PAUSE_MS : EXPIRE_EVERY_MS)
   }
 
   // --- databases
@@ -663,9 +594,9 @@ export class Bitcask implements Engine {
     const before = this.databases.snapshot()
     const doomed = databases.map((n) => this.databases.renew(n))
     this.appendDatabases(before, doomed)
-    for (const id of doomed) this.doomed.set(id, this.log.appended)
+    this.doomed.add(doomed, this.log.appended)
     this.lastRemoval = this.log.appended
-    this.freeDoomed()
+    this.doomed.free()
   }
 
   swapDatabases(a: number, b: number): void {
@@ -695,47 +626,8 @@ export class Bitcask implements Engine {
     if (this.system.segment !== null) this.system.segment.liveBytes += sign * this.system.bytes
   }
 
-  /** Found at start: keys under ids that no database has. */
-  doom(ids: readonly number[]): void {
-    for (const id of ids) this.doomed.set(id, 0)
-  }
-
-  // Keys of flushed databases are dead already; their memory comes back in slices, once the flush cannot be undone any more.
-  freeDoomed(): void {
-    if (this.freeing) return
-    this.freeing = true
-    let cursor = 0
-    let ids: Set<number> | null = null
-    const slice = (): void => {
-      if (this.closing || this.doomed.size === 0) {
-        this.freeing = false
-        return
-      }
-      if (ids === null) {
-        ids = new Set()
-        for (const [id, sequence] of this.doomed) if (sequence <= this.log.released) ids.add(id)
-        cursor = 0
-        if (ids.size === 0) {
-          ids = null
-          this.clock.after(FREE_RETRY_MS, slice)
-          return
-        }
-      }
-      const freed = ids
-      cursor = this.keydir.scan(cursor, this.portions.freedEntries, (entry) => {
-        if (freed.has(this.keydir.database(entry))) this.discard(entry)
-      })
-      if (cursor === 0) {
-        for (const id of freed) this.doomed.delete(id)
-        ids = null
-      }
-      this.clock.soon(slice)
-    }
-    this.clock.soon(slice)
-  }
-
-  // Forgets an entry without a record: of flushed databases only.
-  private discard(entry: number): void {
+  /** Forgets an entry without a record: of flushed databases, or of a write that is undone. */
+  discard(entry: number): void {
     this.debit(entry)
     this.keydir.unlink(entry)
     this.cache.remove(entry)
@@ -831,7 +723,7 @@ export class Bitcask implements Engine {
   unwind(message: string): void {
     const { released } = this.log
     this.undo.unwind(released, this.undoRow)
-    this.kept.clear()
+    this.brought.forgetKept()
     if (this.lastRemoval > released) this.lastRemoval = released
     this.events.onFailed(released + 1, message)
   }
@@ -866,7 +758,7 @@ export class Bitcask implements Engine {
       case UNDO_DATABASES: {
         const before = row.extra as DatabasesBefore
         this.databases.restore(before.map)
-        for (const id of before.doomed) this.doomed.delete(id)
+        this.doomed.restore(before.doomed)
         this.creditSystem(-1)
         this.system = before.system
         this.creditSystem(1)
@@ -897,7 +789,7 @@ export class Bitcask implements Engine {
 
   flush(): void {
     this.readFuse.tick()
-    if (this.kept.size > 0) this.kept.clear()
+    this.brought.forgetKept()
     const { log } = this
     if (this.loading.active) return
     if (log.unwrittenBytes > 0) {
@@ -1037,7 +929,7 @@ export class Bitcask implements Engine {
     // First of all: a write from now on would be acknowledged, and forgotten by the next start.
     this.setGate(GATE_FAILED, true, CLOSING)
     this.closing = true
-    this.expiryTimer?.cancel()
+    this.expiryCycle.end()
     this.syncTimer?.cancel()
     this.upkeep.close(isQuick, (error) => {
       this.lock?.release()

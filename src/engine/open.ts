@@ -274,7 +274,10 @@ function* fromImage(
   }
   store.databases.decode(Buffer.from(header.databases, 'base64'))
   // Databases that were flushed and not yet freed when the image was made.
-  store.doom(header.keydir.databases.map(([id]) => id).filter((id) => !store.databases.isMapped(id)))
+  store.doomed.add(
+    header.keydir.databases.map(([id]) => id).filter((id) => !store.databases.isMapped(id)),
+    0,
+  )
   const system =
     header.system === null
       ? { segment: null, offset: 0, bytes: 0, sequence: 0 }

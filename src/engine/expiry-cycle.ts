@@ -1,0 +1,54 @@
+// The expiry cycle: keys whose time has come are deleted in the background, soonest first, also when nobody asks for them.
+//
+// A slice takes a millisecond at most. Where that was not enough the next one comes soon, so that a million keys that expire together
+// cost everybody a little for a while, and nobody a pause.
+
+import type { Bitcask } from './bitcask.ts'
+import { GATE_FAILED, GATE_FULL, GATE_LOADING, GATE_STALLED, NONE } from './engine.ts'
+
+const SLICE_MS = 1
+const PAUSE_MS = 4
+const EVERY_MS = 100
+/** Keys between two looks at the clock. */
+const KEYS = 32
+
+export class ExpiryCycle {
+  private readonly store: Bitcask
+  private timer: { cancel(): void } | null = null
+
+  constructor(store: Bitcask) {
+    this.store = store
+  }
+
+  begin(): void {
+    this.schedule(EVERY_MS)
+  }
+
+  end(): void {
+    this.timer?.cancel()
+  }
+
+  private schedule(ms: number): void {
+    this.timer = this.store.clock.after(ms, () => this.slice())
+  }
+
+  private slice(): void {
+    const { store } = this
+    if (store.closing) return
+    const { keydir, clock } = store
+    store.now = clock.now()
+    let more = false
+    if (store.expiresInBackground && (store.gate & (GATE_LOADING | GATE_FAILED | GATE_FULL | GATE_STALLED)) === 0) {
+      const startedMs = clock.monotonic()
+      for (let n = 1; !more; n++) {
+        const entry = keydir.soonestExpiry()
+        if (entry === NONE || keydir.expiry(entry) >= store.now) break
+        store.expire(entry)
+        more = n % KEYS === 0 && clock.monotonic() > startedMs + SLICE_MS
+      }
+      store.events.onTook?.('expire-cycle', clock.monotonic() - startedMs)
+      store.flush()
+    }
+    this.schedule(more ? PAUSE_MS : EVERY_MS)
+  }
+}
