@@ -32,7 +32,7 @@ COPY docker docker
 RUN chmod 755 dist/main.js docker/entrypoint.sh && ln -s /app/dist/main.js /usr/local/bin/casky
 
 # Threads for files: two for the write and the sync, the others read. It has to be set before Node starts.
-ENV UV_THREADPOOL_SIZE=8 GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4194304
+ENV UV_THREADPOOL_SIZE=8 GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=1048576
 WORKDIR /data
 VOLUME /data
 EXPOSE 6379

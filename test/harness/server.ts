@@ -84,7 +84,7 @@ export function launch(kind: Kind, port: number, dir: string, options: ServerOpt
     {
       env: {
         UV_THREADPOOL_SIZE: '8',
-        GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4194304',
+        GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=1048576',
         ...options.env,
       },
       cwd: tmpdir(), // not `dir`: making it is the server's own business

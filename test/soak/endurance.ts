@@ -160,7 +160,7 @@ function startServer(place: Place, leak: boolean): Promise<Victim> {
       NODE_OPTIONS: `--require ${probe}`,
       CASKY_TEST_PROBE: place.record,
       ...(leak ? { CASKY_TEST_LEAK: '1' } : {}),
-      GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4194304',
+      GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=1048576',
     },
   })
 }

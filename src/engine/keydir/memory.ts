@@ -6,9 +6,11 @@
 //
 // Chunks are cut from blocks of up to 16 MiB. Random accesses over hundreds of MiB cost more for finding the page than for the bytes; in a block
 // that large the system can use pages of 2 MiB, if it is asked to: GLIBC_TUNABLES=glibc.malloc.hugetlb=1, which `npm start` and the image
-// set (random reads of 160 MiB: 331 -> 234 ns; it takes both, the large blocks and the request). They also set mmap_threshold to 4 MiB: without it
-// malloc learns to take such blocks from its heap, where it fills them with zeros itself, and the event loop waits 30 ms for that. A block
-// goes when all its chunks are gone.
+// set (random reads of 160 MiB: 331 -> 234 ns; it takes both, the large blocks and the request). They also set mmap_threshold to 1 MiB: without it
+// malloc learns to take such blocks from its heap, where it fills them with zeros itself, and the event loop waits 30 ms for that. And what
+// malloc took for large values it does not give back: V8 puts its code right behind the heap, which then grows by pieces that never shrink
+// (clients with values of up to 2 MiB, then FLUSHALL: 275 MiB stay resident with 4 MiB, 165 with 1 MiB; below that only time grows).
+// A block goes when all its chunks are gone.
 
 export const CHUNK_BYTES = 512 * 1024
 const BLOCK_BYTES = 16 * 1024 * 1024
