@@ -134,7 +134,9 @@ export class Teller {
     const told = errors[0]!
     this.errors.push(told)
     if (!weather.bad()) this.problems.push(`${command[0]} was answered ${told} while the disk was well`)
-    if (command[0] === 'GET' && !weather.readsFail) this.problems.push(`a read was refused: ${told}`)
+    // What another client has just written, and what then came to nothing, nobody is told: such a read waited for that write.
+    const waited = told.includes('outcome of this command is unknown')
+    if (command[0] === 'GET' && !weather.readsFail && !waited) this.problems.push(`a read was refused: ${told}`)
     if (told.includes('the value could not be read') && answersWithOldValue(command)) this.history.acknowledge(asked)
     else if (errors.some((error) => error.includes('outcome of this command is unknown'))) this.history.doubt(asked)
     else this.history.refuse(asked)
