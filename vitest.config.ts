@@ -10,5 +10,6 @@ export default defineConfig({
     testTimeout: 180_000, // a hang, on a machine however busy; no judgement of speed
     hookTimeout: 180_000,
     teardownTimeout: 10_000,
+    expect: { poll: { timeout: 120_000 } },
   },
 })

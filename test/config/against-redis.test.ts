@@ -100,7 +100,7 @@ function told(stderr: string): string {
 }
 
 function both(argv: string[], stdin = ''): void {
-  const real = spawnSync('redis-server', argv, { cwd: folder, input: stdin, encoding: 'utf8', timeout: 20_000 })
+  const real = spawnSync('redis-server', argv, { cwd: folder, input: stdin, encoding: 'utf8', timeout: 120_000 })
   expect(real.status, `redis-server is expected to refuse this: ${real.stdout}`).toBe(1)
   const ours = loadConfig({ argv, env: {}, cwd: folder, files: { ...systemFiles, readStdin: () => stdin } })
   if ('config' in ours) throw new Error(`accepted, but redis-server says ${real.stderr}`)

@@ -9,7 +9,7 @@ import type { Case, Step } from './script.ts'
 export type Protocol = 2 | 3
 
 /** A server that does not answer within this has not answered. */
-const REPLY_LIMIT_MS = 3000
+const REPLY_LIMIT_MS = 60_000
 
 /** One result per step: the raw reply as latin1, or what its normaliser made of it, or <closed>, <no reply>. */
 export async function play(one: Case, server: Server, protocol: Protocol, password?: string): Promise<string[]> {

@@ -13,7 +13,7 @@ import { type Server, startServer } from '../harness/server.ts'
 import { Accounts, type Tally, type Write } from './accounts.ts'
 
 /** How long a promise may take to come true: the reserve is looked after once a second, on a machine that does other things as well. */
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = 150_000
 const BURST = 64
 
 export interface StoryOptions {

@@ -453,7 +453,7 @@ describe('a merge under way while the log fails', () => {
 
 test(
   'whatever was written when a write fails, before and after: the state is that of the last acknowledgement',
-  { timeout: 120_000 },
+  { timeout: 600_000 },
   async () => {
     const key = fc.constantFrom('a', 'b', 'c', 'd')
     const change = fc.oneof(

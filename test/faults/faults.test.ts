@@ -51,7 +51,7 @@ describe.skipIf(skipWithout('cc'))('the shim', () => {
     shim.add({ action: 'fail', error: 'ENOSPC', kinds: ['write'], times: 1, ending: '.data' })
     expect(show(await client.call('SET', 'a', '2'))).toContain('MISCONF')
     expect(shim.fired).toBe(1)
-    await vi.waitFor(async () => expect(await client.call('SET', 'a', '3')).toBe('OK'), 20_000)
+    await vi.waitFor(async () => expect(await client.call('SET', 'a', '3')).toBe('OK'), 120_000)
     expect(show(await client.call('GET', 'a'))).toBe('"3"')
   })
 
@@ -128,12 +128,12 @@ describe.skipIf(!FULL || skipWithout('cc'))('a disk that hangs', () => {
 
   it('in a sync of `always` holds up the replies that depend on it and nobody else', async () => {
     const { server, shim } = await shimmed('--appendfsync', 'always', '--disk-reserve', '0')
-    const [writer, other] = [await server.connect({ replyLimitMs: 60_000 }), await server.connect()]
+    const [writer, other] = [await server.connect({ replyLimitMs: 150_000 }), await server.connect()]
     expect(await writer.call('SET', 'known', 'value')).toBe('OK')
     shim.closeGate()
     shim.add({ action: 'hold', kinds: ['sync'] })
     const held = writer.call('SET', 'a', '1')
-    await vi.waitFor(() => expect(shim.held).toBe(1), 20_000)
+    await vi.waitFor(() => expect(shim.held).toBe(1), 120_000)
     expect(await Promise.race([held, pings(other)])).toBe('pings')
     expect(show(await other.call('GET', 'known'))).toBe('"value"')
     shim.openGate()
@@ -142,7 +142,7 @@ describe.skipIf(!FULL || skipWithout('cc'))('a disk that hangs', () => {
 
   it('in a sync of `everysec` holds up writes at the bound, and nobody who reads', async () => {
     const { server, shim } = await shimmed('--appendfsync', 'everysec', '--disk-reserve', '0')
-    const [writer, other] = [await server.connect({ replyLimitMs: 60_000 }), await server.connect()]
+    const [writer, other] = [await server.connect({ replyLimitMs: 150_000 }), await server.connect()]
     shim.closeGate()
     shim.add({ action: 'hold', kinds: ['sync'] })
     let held: Promise<unknown>
@@ -179,9 +179,9 @@ describe.skipIf(!FULL || skipWithout('cc'))('a disk that hangs', () => {
     shim.closeGate()
     shim.add({ action: 'hold', kinds: ['read'] })
     // More of them than there are threads; the oldest keys are the ones that memory has let go.
-    const readers = await Promise.all(Array.from({ length: 12 }, () => server.connect({ replyLimitMs: 60_000 })))
+    const readers = await Promise.all(Array.from({ length: 12 }, () => server.connect({ replyLimitMs: 150_000 })))
     const cold = readers.map((reader, i) => reader.call('GET', `k${i}`))
-    await vi.waitFor(() => expect(shim.held).toBeGreaterThan(0), 20_000)
+    await vi.waitFor(() => expect(shim.held).toBeGreaterThan(0), 120_000)
     expect(await pings(writer)).toBe('pings')
     expect(show(await writer.call('GET', 'hot'))).toBe('"value"')
     expect(await writer.call('SET', 'hot', 'again')).toBe('OK')

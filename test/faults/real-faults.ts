@@ -381,7 +381,7 @@ class Run {
   }
 
   private async look(server: Server, lied: boolean, refused: boolean): Promise<void> {
-    const connection = await server.connect({ replyLimitMs: 60_000 })
+    const connection = await server.connect({ replyLimitMs: 150_000 })
     try {
       for (const { databases, history } of this.tellers) {
         const wrong: string[] = []

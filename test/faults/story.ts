@@ -158,8 +158,8 @@ function errorsIn(reply: Reply): string[] {
 /** What the clients do, until all is told or the server has gone. Throws only what is nobody's end of connection. */
 export async function tell(server: Server, tellers: readonly Teller[], weather: Weather): Promise<void> {
   try {
-    const connections = await Promise.all(tellers.map(() => server.connect({ replyLimitMs: 60_000 })))
-    const side = await server.connect({ replyLimitMs: 60_000 })
+    const connections = await Promise.all(tellers.map(() => server.connect({ replyLimitMs: 150_000 })))
+    const side = await server.connect({ replyLimitMs: 150_000 })
     await all(tellers, connections, async (teller, connection) => {
       teller.connected()
       await teller.ask(connection, weather, 8)

@@ -9,7 +9,7 @@ export interface Frame {
 }
 
 /** Longer than the slowest server takes for anything that is sent: whoever does not answer within it has not answered. */
-const LIMIT_MS = 10_000
+const LIMIT_MS = 60_000
 
 export class Wire {
   closed = false

@@ -64,7 +64,7 @@ export class RawConnection {
       socket.once('error', reject)
       socket.once('connect', () => {
         socket.removeListener('error', reject)
-        resolve(new RawConnection(socket, options.replyLimitMs ?? 10_000))
+        resolve(new RawConnection(socket, options.replyLimitMs ?? 120_000))
       })
     })
   }

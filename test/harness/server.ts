@@ -141,7 +141,7 @@ export function freePort(): Promise<number> {
 }
 
 async function untilReady(child: Child, port: number, options: ServerOptions): Promise<void> {
-  const limitMs = options.readyLimitMs ?? 30_000
+  const limitMs = options.readyLimitMs ?? 150_000
   const deadline = performance.now() + limitMs
   for (;;) {
     if (child.exit !== undefined) throw new Error(`the server ended (${child.exit.code}):\n${child.output()}`)
@@ -154,7 +154,7 @@ async function untilReady(child: Child, port: number, options: ServerOptions): P
 async function answers(port: number, pid: number, password: string | undefined): Promise<boolean> {
   let connection: RawConnection | undefined
   try {
-    connection = await RawConnection.open({ port, replyLimitMs: 60_000 })
+    connection = await RawConnection.open({ port, replyLimitMs: 150_000 })
     if (password !== undefined) await connection.call('AUTH', password)
     const reply = await connection.call('PING')
     if (reply instanceof ReplyError) return !reply.message.startsWith('LOADING')

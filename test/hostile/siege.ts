@@ -19,7 +19,7 @@ export const SLACK_BYTES = 160 * MIB
 /** A segment and its hint may have been opened meanwhile. */
 const STORE_DESCRIPTORS = 2
 const VALUE_BYTES = 256 * KIB
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = 150_000
 
 /** Small, so that a crowd reaches them; each is a directive with a documented meaning. */
 const LIMITS = {

@@ -36,7 +36,7 @@ export interface RaceResult {
 /** What a loser has to say. */
 const REFUSAL = /^lost ELOCKED .+ is in use by another process\. Stop that one first/
 /** A killed starter's `flock` program is gone after this, even on a machine that is very busy. */
-const ORPHAN_MS = 10_000
+const ORPHAN_MS = 120_000
 
 /** Runs the races. What went wrong is in `problems`, and the first that has any is the last. */
 export async function races(options: RaceOptions): Promise<RaceResult> {

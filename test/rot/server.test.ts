@@ -80,7 +80,7 @@ async function endToEnd(set: DataSet, damage: Damage): Promise<void> {
     args: [...QUIET, ...(isRefused ? ['--on-corruption', 'serve'] : [])],
   })
   try {
-    const client = await server.connect({ replyLimitMs: 20_000 })
+    const client = await server.connect({ replyLimitMs: 150_000 })
     const errors = await expectSame(client, engine, set)
     expect(await info(client, 'casky_corrupt_reads')).toBe(errors)
     if (errors > 0 || isRefused)
@@ -129,7 +129,7 @@ describe.skipIf(!caskyIsBuilt())('a server on a hurt disk', () => {
     const directory = written(set.disk)
     const server = await startServer('casky', { dir: directory, args: QUIET })
     try {
-      const client = await server.connect({ replyLimitMs: 20_000 })
+      const client = await server.connect({ replyLimitMs: 150_000 })
       expect(await client.call('SCRUB', 'WAIT')).toBe(0)
       const segment = set.segments.find(({ records }) => records.length > 30)!
       const record = segment.records.find((each) => judge.ownerOf(segment, each) !== null && each.value.length > 8)!

@@ -30,7 +30,7 @@ export class World {
   async connect(
     where: Server | { readonly host?: string; readonly port?: number; readonly path?: string },
   ): Promise<Client> {
-    const connection = await RawConnection.open({ ...where, replyLimitMs: 20_000 })
+    const connection = await RawConnection.open({ ...where, replyLimitMs: 150_000 })
     this.connections.push(connection)
     return new Client(connection, this)
   }
