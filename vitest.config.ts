@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/clients/**', 'test/bench/micro/**', '**/node_modules/**'],
+    setupFiles: ['test/harness/setup.ts'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 180_000, // a hang, on a machine however busy; no judgement of speed

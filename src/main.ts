@@ -1,11 +1,13 @@
 #!/usr/bin/env node
+
 // Casky's composition root: configuration -> log -> server -> engine -> signals -> exit code. It wires and decides nothing.
 //
 // The server listens before the store is loaded, and answers LOADING until then; `Ready to accept connections` is logged when
 // everything is served. The first word of the command line may be a name of the program, so that images and tools which start
 // `redis-server ...` start Casky.
 
-import { lstatSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, stat, unlinkSync, writeFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { systemClock } from './base/clock.ts'
 import type { Logger } from './base/logger.ts'
 import { CASKY_VERSION } from './base/version.ts'
@@ -16,6 +18,7 @@ import { loadConfig } from './config/load.ts'
 import { type Engine, GATE_LOADING } from './engine/engine.ts'
 import { openEngine } from './engine/open.ts'
 import { createLogger, type Log } from './observability/log.ts'
+import { type FileOf, followRotation } from './observability/log-rotation.ts'
 import { engineSettings, followSettings } from './server/engine-settings.ts'
 import { ListenError, Listener } from './server/listener.ts'
 import { Server } from './server/server.ts'
@@ -49,7 +52,12 @@ async function start(config: Config): Promise<void> {
     forgetPid()
     log.end(() => process.exit(code))
   }
-  logger.notice(`Casky ${CASKY_VERSION} is starting, Node ${process.versions.node}, pid ${process.pid}`)
+  const place = { dir: resolve(config.get('dir')), config: config.file ?? 'none' }
+  logger.notice(`Casky ${CASKY_VERSION} is starting, Node ${process.versions.node}, pid ${process.pid}`, place)
+  const idle = config.meaningless()
+  if (idle.length > 0) {
+    logger.warning(`Set, and without meaning here: ${idle.join(' ')}. casky.conf.example says why`)
+  }
 
   let shutdown: Shutdown | null = null
   const server = new Server({
@@ -79,11 +87,14 @@ async function start(config: Config): Promise<void> {
     return exit(1)
   }
 
+  const { port } = listener
+  logger.notice('Listening', { port, bind: config.get('bind').join(' '), unixsocket: config.get('unixsocket') })
+
   let engine: Engine
   try {
     engine = openStore(config, logger, server, exit)
   } catch (error) {
-    logger.warning(`Cannot open the store: ${(error as Error).message}`)
+    logger.warning(cannotOpen(error as NodeJS.ErrnoException, place.dir))
     return exit(1)
   }
   // Not before the directory is ours: who is refused it must not touch the file of the server that has it.
@@ -153,6 +164,7 @@ function openLog(config: Config): Log {
       log.setLevel(config.get('loglevel'))
       return null
     })
+    if (options.file !== '') followRotation(options.file, fileOf, systemClock, log.reopen)
     return log
   } catch (error) {
     process.stderr.write(`Can't open the log file: ${(error as Error).message}\n`)
@@ -215,7 +227,23 @@ function dieAfterBugs(
   })
 }
 
+/** What the file system says of a directory is not what to do about it. */
+function cannotOpen({ code, message }: NodeJS.ErrnoException, directory: string): string {
+  const isPlace = ['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'EEXIST', 'ELOOP'].includes(code ?? '')
+  const advice = ` Give --dir a directory that user ${process.getuid?.() ?? ''} may write to; this one is ${directory}.`
+  return `Cannot open the store: ${message}${isPlace ? advice : ''}`
+}
+
+/** By device and inode. */
+function fileOf(path: string, done: Parameters<FileOf>[1]): void {
+  stat(path, (error, found) => {
+    if (error === null) done(`${found.dev} ${found.ino}`)
+    else done(error.code === 'ENOENT' ? null : undefined)
+  })
+}
+
 function removeStaleSocket(path: string): void {
+  if (!existsSync(dirname(path))) throw new Error('bind: No such file or directory') // libuv would say: Permission denied
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) unlinkSync(path)
 }
 

@@ -5,6 +5,8 @@
 // The fields are plain and mutable because a slice is set millions of times a second; nobody but its owner sets it.
 
 const EMPTY = Buffer.alloc(0)
+/** What the log quotes of a key. */
+const SHOWN_BYTES = 128
 
 export class Slice {
   bytes: Buffer
@@ -47,6 +49,11 @@ export class Slice {
     }
     return true
   }
+}
+
+/** The beginning of the bytes, for the log: one character per byte. The log makes control characters harmless. */
+export function shown({ bytes, start, end }: Slice): string {
+  return bytes.toString('latin1', start, Math.min(end, start + SHOWN_BYTES))
 }
 
 /** A slice over the latin1 bytes of a text: for tests and for constants. */

@@ -5,7 +5,7 @@
 import { globMatch } from '../base/glob.ts'
 import { type Slice, sliceOf } from '../base/slice.ts'
 import type { Args } from '../resp/args.ts'
-import type { ReplyWriter } from '../resp/reply.ts'
+import { ReplyWriter } from '../resp/reply.ts'
 import { type Argument, readArguments } from './arguments.ts'
 import { type Command, LOADING, STALE } from './command.ts'
 import { keysOf } from './command-table.ts'
@@ -136,7 +136,7 @@ export const introspectionCommands = [
     keys: null,
     categories: CONNECTION,
     tips: UNORDERED,
-    run: (session) => replyWithAll(session, session.server.commands),
+    run: replyWithAll,
     subcommands: subcommandsOf(subcommands),
     summary: 'Describes all commands.',
     since: '2.8.13',
@@ -166,8 +166,8 @@ function* allRows(commands: ReadonlyMap<string, Command>): Generator<Command> {
 // --- INFO
 
 function info(session: Session, args: Args): void {
-  const { reply, server } = session
-  if (args.count === 2) return replyWithAll(session, server.commands)
+  const { reply } = session
+  if (args.count === 2) return replyWithAll(session)
   reply.array(args.count - 2)
   for (let i = 2; i < args.count; i++) {
     const command = named(session, args.at(i))
@@ -176,9 +176,26 @@ function info(session: Session, args: Args): void {
   }
 }
 
-function replyWithAll(session: Session, commands: ReadonlyMap<string, Command>): void {
-  session.reply.array(commands.size)
-  for (const command of commands.values()) replyWithInfo(session.reply, command)
+function replyWithAll(session: Session): void {
+  replyOnce(session, 'info', (reply, commands) => {
+    reply.array(commands.length)
+    for (const command of commands) replyWithInfo(reply, command)
+  })
+}
+
+// What is said of all commands never changes and is hundreds of kilobytes; every redis-cli asks for it when it starts. Built each time it
+// took 15 ms, and crowded the slow log.
+const written = new WeakMap<ReadonlyMap<string, Command>, Map<string, ReplyWriter>>()
+
+function replyOnce(session: Session, what: string, write: (reply: ReplyWriter, all: readonly Command[]) => void): void {
+  const { commands } = session.server
+  const known = written.get(commands) ?? new Map<string, ReplyWriter>()
+  written.set(commands, known)
+  const name = `${what} ${session.protocol}`
+  const pen = known.get(name) ?? new ReplyWriter(session.protocol)
+  if (!known.has(name)) write(pen, [...commands.values()])
+  known.set(name, pen)
+  session.reply.raw(pen.bytes, 0, pen.length)
 }
 
 function replyWithInfo(reply: ReplyWriter, command: Command): void {
@@ -241,12 +258,13 @@ function replyWithMethod(reply: ReplyWriter, type: string, spec: readonly (reado
 // --- DOCS
 
 function docs(session: Session, args: Args): void {
+  if (args.count === 2) return replyOnce(session, 'docs', replyWithDocs)
   const wanted: Command[] = []
   for (let i = 2; i < args.count; i++) {
     const command = named(session, args.at(i))
     if (command !== undefined) wanted.push(command)
   }
-  replyWithDocs(session.reply, args.count === 2 ? [...session.server.commands.values()] : wanted)
+  replyWithDocs(session.reply, wanted)
 }
 
 function replyWithDocs(reply: ReplyWriter, commands: readonly Command[]): void {

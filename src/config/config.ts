@@ -15,7 +15,7 @@ import type { Name, Values } from './directives.ts'
 import { type Files, systemErrorText } from './files.ts'
 import { Refusal } from './grammar.ts'
 import { rewriteText } from './rewrite.ts'
-import type { Settings } from './settings.ts'
+import { Settings } from './settings.ts'
 import { type Directive, find, table } from './table.ts'
 
 /** Applies the new values of the directives it listens to. Null, or why it cannot and has not. */
@@ -67,6 +67,18 @@ export class Config {
   takesTime(name: string): boolean {
     const directive = find(name)
     return directive !== undefined && this.#listeners.some((it) => it.takesTime && it.directives.has(directive))
+  }
+
+  /** Names of directives that somebody has set, other than by default, and that nobody follows here (inert.ts). */
+  meaningless(): string[] {
+    const defaults = new Settings()
+    const idle = [...new Set(table.values())].filter((it) => !it.hasEffect)
+    return idle.filter((it) => this.#settings.text(it) !== defaults.text(it)).map(({ name }) => name)
+  }
+
+  /** Accepted, kept, and nobody follows it. */
+  isMeaningless(name: string): boolean {
+    return find(name)?.hasEffect === false
   }
 
   /** CONFIG GET: names and values, each once. A name without wildcards is answered as it was asked. */

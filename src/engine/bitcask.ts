@@ -7,7 +7,7 @@
 import type { Clock } from '../base/clock.ts'
 import { MAX_UNRELEASED_BYTES, MAX_UNSYNCED_MS } from '../base/limits.ts'
 import type { Logger } from '../base/logger.ts'
-import { Slice } from '../base/slice.ts'
+import { Slice, shown } from '../base/slice.ts'
 import { MAX_SPANS, type Spans } from '../base/spans.ts'
 import { BroughtValues } from './brought.ts'
 import { ValueCache } from './cache/value-cache.ts'
@@ -355,7 +355,8 @@ export class Bitcask implements Engine {
       return
     }
     const sequence = this.keydir.sequence(entry)
-    this.cold.read(this.placeOf(entry), (error, value) => {
+    const place = this.placeOf(entry)
+    this.cold.read(place, (error, value) => {
       if (error === null && value !== null) {
         // The entry's number may be somebody else's by now; its sequence cannot be.
         if (this.keydir.sequence(entry) === sequence && this.keydir.isLinked(entry)) {
@@ -363,7 +364,7 @@ export class Bitcask implements Engine {
         }
       } else if (error !== null) {
         this.damagedReads++
-        this.logger.warning('A value could not be read', { error: error.message })
+        this.logger.warning('A value could not be read', { error: error.message, key: shown(place.key) })
       }
       done(error, value)
     })

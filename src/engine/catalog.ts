@@ -18,7 +18,7 @@ import type { Salt } from './record.ts'
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './segment-header.ts'
 import type { Segment, Segments } from './segments.ts'
 import type { Storage } from './storage.ts'
-import { close, open, run, sync, syncDirectory, type Task, unlink, write } from './task.ts'
+import { attempt, close, isOutOfRoom, open, run, sync, syncDirectory, type Task, unlink, write } from './task.ts'
 
 export class Catalog {
   readonly storeId: Buffer
@@ -89,8 +89,8 @@ export class Catalog {
     try {
       yield* this.commitNow()
     } catch (error) {
-      if ((error as { code?: string }).code !== 'ENOSPC') throw error
-      yield* this.giveUpReserve()
+      if (!isOutOfRoom(error)) throw error
+      yield* attempt(this.giveUpReserve())
       yield* this.commitNow()
     }
   }

@@ -102,8 +102,9 @@ export class ColdReads {
   private startSome(): void {
     while (this.running < this.limit && this.queueStart < this.queue.length) {
       const next = this.queue[this.queueStart++] as Waiting
-      if (this.queueStart === this.queue.length) {
-        this.queue = []
+      // Also while others wait all the time: what has begun goes, and with it all that its `done` holds.
+      if (this.queueStart * 2 >= this.queue.length) {
+        this.queue = this.queue.slice(this.queueStart)
         this.queueStart = 0
       }
       this.running++

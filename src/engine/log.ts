@@ -286,12 +286,12 @@ export class Log {
   // --- writing
 
   /** Writes what was appended. Never inside a batch. */
-  flush(): void {
+  flush(isAsked = true): void {
     assert(this.batchDepth === 0, 'no flush inside a batch')
     if (this.failed || this.writing || this.unwrittenBytes === 0) return
     this.fuse.tick()
     if (this.unwrittenBytes <= SYNCHRONOUS_WRITE_BYTES && !this.beingSynced() && this.fuse.begin()) {
-      this.writeNow()
+      this.writeNow(isAsked)
     } else {
       this.writing = true
       this.writeBegan = this.clock.monotonic()
@@ -305,7 +305,7 @@ export class Log {
     return false
   }
 
-  private writeNow(): void {
+  private writeNow(isAsked: boolean): void {
     let error: (Error & { code?: string }) | null = null
     try {
       for (const piece of this.tail.unwritten()) {
@@ -323,7 +323,7 @@ export class Log {
       return
     }
     this.events.onWritten(tookMs)
-    this.afterWrite(this.appended, this.active, true)
+    this.afterWrite(this.appended, this.active, isAsked)
   }
 
   private writeLater(pieces: readonly Piece[], index: number, sequence: number, active: Segment, epoch: number): void {
@@ -333,7 +333,7 @@ export class Log {
       this.events.onWritten(this.clock.monotonic() - this.writeBegan)
       this.afterWrite(sequence, active, false)
       // What came meanwhile has waited a whole write: it goes now, not at the next command's tick.
-      this.flush()
+      this.flush(false)
       return
     }
     const { block, from, to } = piece
@@ -570,9 +570,12 @@ export class Log {
     return this.next === null && this.active.sizeBytes > CROWDED_BYTES
   }
 
-  /** The log's segments that are not sealed yet, oldest first: what repair and close have to seal. */
+  /**
+   * The log's segments that are not sealed yet, oldest first: what repair and close have to seal. Those that were synced already when the log
+   * left them may be sealed, merged and gone by now, and their slots somebody else's.
+   */
   openSegments(): Segment[] {
-    return [...this.rotated, this.active]
+    return [...this.rotated.filter((segment) => !segment.sealed), this.active]
   }
 }
 

@@ -38,7 +38,7 @@ import {
 import { SegmentScanner } from './scanner.ts'
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './segment-header.ts'
 import type { Storage, StorageFile } from './storage.ts'
-import { begin, close, open, sync, type Task, unlink, wait, write } from './task.ts'
+import { begin, close, isMissing, isUnreadable, open, sync, type Task, unlink, wait, write } from './task.ts'
 
 export interface MergeInput {
   readonly number: number
@@ -157,14 +157,14 @@ export function* mergeTask(
   const writer = new OutputWriter(storage, job)
   let batch = new Batch(job.portions)
   let next = new Batch(job.portions)
-  const hidden = new Hidden(storage, job.outside)
+  const hidden = new Hidden(storage, job.outside, pace)
   let bytesRead = 0
   let dropped = 0
   const startedAt = clock.monotonic()
   try {
     const window = Math.max(4096, Math.min(MAX_WINDOW_BYTES, Math.floor(WINDOWS_BYTES / job.inputs.length)))
     for (const input of job.inputs) {
-      const file = yield* open(storage, dataName(input.number), 'read')
+      const file = yield* openInput(storage, input)
       const scanner = new SegmentScanner(file, input.salt, SEGMENT_HEADER_BYTES, input.validBytes, window)
       const reader = { input, file, scanner, done: false }
       readers.push(reader)
@@ -209,6 +209,16 @@ export function* mergeTask(
     throw error
   } finally {
     for (const reader of readers) yield* close(reader.file)
+  }
+}
+
+// One that is gone, or that the disk will not open, is damaged from its first byte on.
+function* openInput(storage: Storage, { number }: MergeInput): Task<StorageFile> {
+  try {
+    return yield* open(storage, dataName(number), 'read')
+  } catch (error) {
+    if (isMissing(error) || isUnreadable(error)) throw new DamagedInputError(number, 0)
+    throw error
   }
 }
 
@@ -347,10 +357,12 @@ class Hidden {
   private readonly outside: readonly OutsideSegment[]
   private readonly filters = new Map<number, Uint8Array | null>()
   private readonly pair = new Uint32Array(2)
+  private readonly pace: Pace
 
-  constructor(storage: Storage, outside: readonly OutsideSegment[]) {
+  constructor(storage: Storage, outside: readonly OutsideSegment[], pace: Pace) {
     this.storage = storage
     this.outside = outside
+    this.pace = pace
   }
 
   /** True when some segment outside may still hold an older record of that tombstone's key. */
@@ -363,7 +375,8 @@ class Hidden {
       let filter = this.filters.get(segment.number)
       if (filter === undefined) {
         const hint = segment.hinted ? yield* readHint(this.storage, segment) : null
-        filter = hint === null ? null : hint.filter.slice()
+        filter = hint === null ? null : new Uint8Array(hint.filter) // a copy: a Buffer's own slice() would keep the whole hint
+        yield* wait<void>((done) => this.pace.wait(0, done as never))
         this.filters.set(segment.number, filter)
       }
       if (filter === null || filterHas(filter, this.pair)) return true

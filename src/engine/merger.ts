@@ -367,7 +367,7 @@ export class Merger implements MergeControl {
         const parsed = parseSegmentName(name)
         if (parsed === null || parsed.number < first || parsed.number >= first + count) continue
         assert(this.store.segments.get(parsed.number) === undefined, 'what a failed merge left is no segment')
-        storage.unlink(name, () => {})
+        this.store.segments.unlink(name)
       }
     })
   }

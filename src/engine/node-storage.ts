@@ -121,5 +121,15 @@ export function nodeStorage(root: string, waits = false): Storage {
 
 /** Makes the data directory (0700) where it is missing. Throws the file system's error. */
 export function ensureDirectory(directory: string): void {
-  fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
+  // Level by level: where a parent takes no directories at all (/proc), Node's own `recursive` tries for ever.
+  try {
+    fs.mkdirSync(directory, { mode: 0o700 })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const parent = path.dirname(path.resolve(directory))
+    if (code === 'ENOENT' && !fs.existsSync(parent)) {
+      ensureDirectory(parent)
+      ensureDirectory(directory)
+    } else if (code !== 'EEXIST' || !fs.statSync(directory).isDirectory()) throw error
+  }
 }

@@ -149,7 +149,7 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
   yield* removeImage(storage)
 
   yield* reserve.makeRoom(0)
-  const active = yield* catalog.createSegment(false)
+  const active = yield* firstSegment(catalog, reserve)
   const next = yield* nextSegment(catalog)
   active.listed = true
   if (next !== null) next.listed = true
@@ -215,6 +215,18 @@ function* giveUpCache(storage: Storage, segments: Segments): Task<boolean> {
     if (yield* attempt(unlink(storage, hintName(segment.number)))) return true
   }
   return false
+}
+
+// What is free is judged by what the system says, and of a quota it may say nothing: then the first write tells.
+function* firstSegment(catalog: Catalog, reserve: Reserve): Task<Segment> {
+  for (let given = 0; ; given++) {
+    try {
+      return yield* catalog.createSegment(false)
+    } catch (error) {
+      if (given === 2 || !isFull(error)) throw error
+      yield* attempt(reserve.giveUp())
+    }
+  }
 }
 
 // On a full disk the log begins without a next segment: upkeep makes it later.

@@ -8,6 +8,7 @@
 // into memory, or after `echo 1 > /proc/sys/vm/drop_caches`.
 
 import type { Clock } from '../base/clock.ts'
+import { Slice, shown } from '../base/slice.ts'
 import type { Pace } from './background.ts'
 import { dataName } from './filename.ts'
 import { HintBuilder, type HintSubject, readHint } from './hint.ts'
@@ -28,6 +29,8 @@ export interface Damage {
   readonly offset: number
   readonly bytes: number
   readonly what: string
+  /** The beginning of it, where it is known. */
+  readonly key?: string
 }
 
 export interface ScrubResult {
@@ -54,8 +57,9 @@ export function* scrubSegment(
   const startedAt = clock.monotonic()
   const damages: Damage[] = []
   let damaged = 0
-  const found = (offset: number, end: number, what: string): void => {
-    if (damaged++ < MAX_DAMAGES) damages.push({ offset, bytes: end - offset, what })
+  const found = (offset: number, end: number, what: string, key?: string): void => {
+    const damage = { offset, bytes: end - offset, what }
+    if (damaged++ < MAX_DAMAGES) damages.push(key === undefined ? damage : { ...damage, key })
   }
   function* rest(bytesRead: number): Task<void> {
     progress(bytesRead)
@@ -87,7 +91,11 @@ export function* scrubSegment(
           continue
         }
         const end = from + (scanner.head.end - scanner.at)
-        if (!scanner.valueGood) found(from, end, 'a value does not match its checksum')
+        if (!scanner.valueGood) {
+          const { keyStart, keyLength } = scanner.head
+          const key = shown(new Slice(scanner.bytes, keyStart, keyStart + keyLength))
+          found(from, end, 'a value does not match its checksum', key)
+        }
         builder.add(scanner.bytes, scanner.head, from)
         if (end - rested >= STEP_BYTES) {
           rested = end

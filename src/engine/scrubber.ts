@@ -190,8 +190,8 @@ export class Scrubber implements ScrubControl {
     if (damaged > 0) {
       segment.damaged = true
       this.damages.set(segment.slot, damages)
-      for (const { offset, bytes, what } of damages.slice(0, DAMAGES_TOLD)) {
-        logger.warning('Damage found', { segment: segment.number, offset, bytes, what })
+      for (const damage of damages.slice(0, DAMAGES_TOLD)) {
+        logger.warning('Damage found', { segment: segment.number, ...damage })
       }
       logger.warning('A segment is damaged: it is kept, and no longer merged', {
         segment: segment.number,

@@ -215,18 +215,22 @@ export class Segments {
     else this.onQuiet = done
   }
 
+  /** A file that is no data, or no longer, goes; a stop waits for that. */
+  unlink(name: string): void {
+    this.calls++
+    this.storage.unlink(name, (error) => {
+      if (error !== null && error.code !== 'ENOENT') this.onUnlinkError(name, error)
+      this.ended()
+    })
+  }
+
   private remove(segment: Segment): void {
+    assert(this.slots[segment.slot] === segment, 'a segment is removed once')
     this.byNumber.delete(segment.number)
     this.slots[segment.slot] = null
     this.freeSlots.push(segment.slot)
     const unlink = (): void => {
-      for (const name of [dataName(segment.number), hintName(segment.number)]) {
-        this.calls++
-        this.storage.unlink(name, (error) => {
-          if (error !== null && error.code !== 'ENOENT') this.onUnlinkError(name, error)
-          this.ended()
-        })
-      }
+      for (const name of [dataName(segment.number), hintName(segment.number)]) this.unlink(name)
     }
     if (segment.file === null) unlink()
     else this.closeFile(segment, unlink)

@@ -125,6 +125,12 @@ export function isUnreadable(error: unknown): boolean {
   return (error as { code?: string } | null)?.code === 'EIO'
 }
 
+/** True when a file call failed because there is no room: of the disk, or of a quota. */
+export function isOutOfRoom(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: string }
+  return code === 'ENOSPC' || code === 'EDQUOT'
+}
+
 /** Starts a call now and waits for it later: the task does something else meanwhile. Returns what to wait with, once. */
 export function begin<T>(start: (done: Done<T>) => void): () => Task<T> {
   let ended: { readonly error: Error | null; readonly value: T } | null = null

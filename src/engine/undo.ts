@@ -142,10 +142,10 @@ export class UndoRing {
   private grow(): void {
     const capacity = this.capacity * 2
     const rows = new Float64Array(capacity * COLUMNS)
-    for (let r = this.first; r < this.end; r++) {
-      const from = (r % this.capacity) * COLUMNS
-      rows.set(this.rows.subarray(from, from + COLUMNS), (r % capacity) * COLUMNS)
-    }
+    // The ring is full. Its two halves, from `first` to the end and what stands before it, stay whole in one of twice the length.
+    const split = this.first % this.capacity
+    rows.set(this.rows.subarray(split * COLUMNS), (this.first % capacity) * COLUMNS)
+    rows.set(this.rows.subarray(0, split * COLUMNS), ((this.first + this.capacity - split) % capacity) * COLUMNS)
     this.rows = rows
     this.capacity = capacity
     assert(this.end - this.first < capacity, 'the undo ring has room')

@@ -17,7 +17,7 @@ import { Scrubber } from './scrubber.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
 import type { Segment } from './segments.ts'
 import type { Storage, StorageFile } from './storage.ts'
-import { run, sync, type Task, wait } from './task.ts'
+import { attempt, run, sync, type Task, wait } from './task.ts'
 
 const RETRY_MS = 1000
 /** At a clean stop the last segment's hint is made only if that is quick; the next start makes it otherwise. */
@@ -374,7 +374,7 @@ export class Upkeep {
     yield* wait<void>((done) => log.whenQuiet(() => done(null)))
     // Before the syncs below: one that has failed must not be followed by another over the same pages.
     this.stopIfFinal()
-    if (code !== 'EFBIG') yield* this.reserve.giveUp()
+    if (code !== 'EFBIG') yield* attempt(this.reserve.giveUp()) // without it the commit says what there is room for
     const old = log.openSegments()
     for (const segment of old) {
       if (segment.syncedBytes < segment.sizeBytes) yield* this.syncForGood(segment)

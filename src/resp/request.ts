@@ -198,6 +198,11 @@ export class RequestDecoder {
     this.args.move(this.own, -from)
   }
 
+  /** Of what has been received, bytes that are no whole command yet. */
+  get waitingBytes(): number {
+    return this.own.length === 0 ? 0 : this.end - this.pos
+  }
+
   /** Memory held for a half-received command and for input not consumed yet, in bytes. */
   get heldBytes(): number {
     return this.own.length + this.args.slices.length * SLICE_BYTES

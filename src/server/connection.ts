@@ -310,8 +310,11 @@ export class Connection implements Session, Ticking, Gathering {
       this.closeForQueryLimit(this.nameBytes)
       return
     }
-    if (output.overLimitBytes > 0) {
-      this.closeForOutputLimit(output.overLimitBytes)
+    // Before anything leaves, as in Redis: what a client that reads would be sent in time is too much, too.
+    const { hardBytes, softBytes } = this.outputLimit
+    const said = Math.max(output.pendingBytes, output.overLimitBytes)
+    if (output.overLimitBytes > 0 || (hardBytes > 0 && said > hardBytes)) {
+      this.closeForOutputLimit(said)
       return
     }
     const sent = output.sentBytes
@@ -325,11 +328,6 @@ export class Connection implements Session, Ticking, Gathering {
       return
     }
     const pending = output.pendingBytes
-    const { hardBytes, softBytes } = this.outputLimit
-    if (hardBytes > 0 && pending > hardBytes) {
-      this.closeForOutputLimit(pending)
-      return
-    }
     if (softBytes === 0 || pending <= softBytes) this.overSoftLimitSince = 0
     else if (this.overSoftLimitSince === 0) this.overSoftLimitSince = this.engine.now
     if ((this.blocked & FULL) !== 0) {
@@ -368,7 +366,11 @@ export class Connection implements Session, Ticking, Gathering {
   // --- what a handler may ask for
 
   slot(expectedBytes: number): ReplySlot {
-    return this.output.slot(expectedBytes)
+    const row = this.replyRow
+    return this.output.slot(expectedBytes, () => {
+      if (row !== null) row.failed++
+      this.server.statistics.error('ERR')
+    })
   }
 
   mayReply(bytes: number): boolean {
@@ -754,7 +756,7 @@ export class Connection implements Session, Ticking, Gathering {
 
   /** Bytes received that are not whole commands yet. */
   get inputBytes(): number {
-    return this.decoder.heldBytes
+    return this.decoder.waitingBytes
   }
 
   /** Bytes of memory this client costs beyond its object. */
@@ -779,7 +781,7 @@ export class Connection implements Session, Ticking, Gathering {
     if (this.noEvict) flags += 'e'
     if (this.noTouch) flags += 'T'
     const command = this.lastCommand === null ? 'NULL' : this.lastCommand.name.toLowerCase()
-    const inputBytes = this.decoder.heldBytes
+    const { inputBytes } = this
     return [
       `id=${this.id}`,
       `addr=${peer.address}`,

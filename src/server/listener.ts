@@ -35,6 +35,8 @@ interface Tcp {
 }
 
 /** Families and addresses that a machine may simply not have. */
+/** What the kernel has room for; what is longer would be cut without a word. */
+const LONGEST_SOCKET_PATH = 107
 const MISSING_FAMILY = new Set(['EAFNOSUPPORT', 'EPROTONOSUPPORT', 'ENOPROTOOPT', 'ESOCKTNOSUPPORT', 'EPFNOSUPPORT'])
 
 /** Why nobody listens; the message is meant for the log, the lines before it have been logged. */
@@ -137,6 +139,9 @@ export class Listener {
     const { unixSocket: path, unixSocketMode: mode, backlog, logger, removeStaleSocket } = this.options
     const server = this.server(true)
     try {
+      if (Buffer.byteLength(path) > LONGEST_SOCKET_PATH) {
+        throw new Error(`bind: File name too long (${LONGEST_SOCKET_PATH} bytes at most)`)
+      }
       if (!(await hasListener(path))) removeStaleSocket(path) // else it is somebody's, and binding fails
       const before = mode === 0 ? process.umask() : process.umask(0o777 & ~mode)
       const listening = this.listen(server, { path, backlog }) // the file is there when this returns

@@ -189,9 +189,12 @@ export class Output implements ReplyOwner {
     this.openFrom = -1
   }
 
-  /** A place in the reply that began last, for about so many bytes: they count as pending before they are there. */
-  slot(expectedBytes: number): ReplySlot {
-    const hole = new Hole(this, this.reply, this.writer.length, expectedBytes)
+  /**
+   * A place in the reply that began last, for about so many bytes: they count as pending before they are there. `onError`: it is an error
+   * that has come.
+   */
+  slot(expectedBytes: number, onError: () => void = () => {}): ReplySlot {
+    const hole = new Hole(this, this.reply, this.writer.length, expectedBytes, onError)
     this.holes.push(hole)
     this.filledBytes += expectedBytes
     return hole
@@ -416,15 +419,17 @@ class Hole implements ReplySlot {
   content: Buffer | null
   private readonly output: Output
   private readonly expectedBytes: number
+  private readonly onError: () => void
   private isDropped: boolean
 
-  constructor(output: Output, reply: number, at: number, expectedBytes: number) {
+  constructor(output: Output, reply: number, at: number, expectedBytes: number, onError: () => void) {
     this.reply = reply
     this.at = at
     this.head = NOTHING
     this.content = null
     this.output = output
     this.expectedBytes = expectedBytes
+    this.onError = onError
     this.isDropped = false
   }
 
@@ -438,6 +443,7 @@ class Hole implements ReplySlot {
   }
 
   fillError(text: string): void {
+    this.onError()
     this.fill(NOTHING, Buffer.from(`-${text.replace(/[\r\n]/g, ' ')}`, 'latin1'))
   }
 

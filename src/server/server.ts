@@ -246,11 +246,13 @@ export class Server implements ServerPort {
     socket.on('error', () => connection.close())
     socket.on('close', () => connection.close())
     adopted.start()
+    this.options.logger.verbose(`Accepted ${peer.address}`)
   }
 
   /** A connection says that it is over. */
   left(connection: Connection): void {
     this.connections.delete(connection.id)
+    this.options.logger.verbose(`Client closed connection id=${connection.id} addr=${connection.peer.address}`)
     this.stalled.delete(connection)
     this.pause.forget(connection)
     if (connection.isMonitor) this.monitor(connection, false)
@@ -430,7 +432,12 @@ export class Server implements ServerPort {
   }
 
   configSet(pairs: [string, string][]): string | null | Promise<string | null> {
-    return this.config.set(pairs)
+    const outcome = this.config.set(pairs)
+    const idle = pairs.map(([name]) => name).filter((name) => this.config.isMeaningless(name))
+    if (outcome === null && idle.length > 0) {
+      this.options.logger.notice(`CONFIG SET of what has no meaning here: ${idle.join(' ')}`)
+    }
+    return outcome
   }
 
   configTakesTime(name: string): boolean {

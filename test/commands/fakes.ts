@@ -253,6 +253,7 @@ export class FakeClient {
         return engine.now
       },
       slot: () => client.slot(),
+      mayReply: () => true,
       stepwise(step: () => boolean) {
         do client.steps++
         while (!step())

@@ -129,7 +129,7 @@ export const differences: readonly Difference[] = [
     { family: 'protocol', title: 'an array that is too long' },
     "1,048,576 words at most, as Redis's documentation of the protocol and Redis before 7 say; 7.0 waits for 2^31.",
     [
-      String.raw`[raw closed] "*1048577\r\n"`,
+      String.raw`[raw open] "*1048577\r\n"`,
       '<still open>',
       '-ERR Protocol error: invalid multibulk length\r\n<closed>',
     ],
@@ -155,7 +155,7 @@ export const differences: readonly Difference[] = [
   ),
   ...rows(
     { family: 'server', title: 'CONFIG GET' },
-    'Casky always keeps a log of its writes, so appendonly is yes and cannot be otherwise.',
+    'Casky always keeps a log of its writes, so appendonly is yes by default, and INFO says aof_enabled:1 whatever is set.',
     [
       '[sorted] CONFIG GET save appendonly',
       'sorted: * "" "appendonly" "no" "save"',

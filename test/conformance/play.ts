@@ -9,7 +9,9 @@ import type { Case, Step } from './script.ts'
 export type Protocol = 2 | 3
 
 /** A server that does not answer within this has not answered. */
-const REPLY_LIMIT_MS = 60_000
+const REPLY_LIMIT_MS = 120_000
+/** A server that has not closed within this leaves the connection open. */
+const OPEN_MS = 10_000
 
 /** One result per step: the raw reply as latin1, or what its normaliser made of it, or <closed>, <no reply>. */
 export async function play(one: Case, server: Server, protocol: Protocol, password?: string): Promise<string[]> {
@@ -94,6 +96,8 @@ async function result(step: Step, on: RawConnection): Promise<string> {
     case 'raw':
       on.send(bytes)
       if (detail === 'closed') return untilClosed(on)
+      // redis-server does not close here, so somebody has to give up waiting.
+      if (detail === 'open') return untilClosed(on, OPEN_MS)
       return several(on, Number(detail))
     case 'all':
       on.send(bytes)
@@ -158,8 +162,8 @@ async function several(on: RawConnection, count: number): Promise<string> {
   return all
 }
 
-async function untilClosed(on: RawConnection): Promise<string> {
-  const { bytes, closed } = await on.untilClosed()
+async function untilClosed(on: RawConnection, limitMs?: number): Promise<string> {
+  const { bytes, closed } = await on.untilClosed(limitMs)
   return `${bytes.toString('latin1')}${closed ? '<closed>' : '<still open>'}`
 }
 

@@ -12,6 +12,7 @@ import { rmSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { skipWithout } from '../harness/programs.ts'
 import { randomFrom } from '../harness/random.ts'
+import { anySeed } from '../harness/seed.ts'
 import { killCycles } from './cycles.ts'
 import { Ledger, type Observed, type Operation } from './ledger.ts'
 import { markedValue, seqOf, Workload } from './workload.ts'
@@ -132,7 +133,7 @@ describe.skipIf(skipWithout('redis-server'))('the driver, tried on redis-server'
 
 describe('Casky', () => {
   const isFull = process.env.CASKY_TEST_FULL === '1'
-  const seed = Number(process.env.CASKY_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31))
+  const seed = anySeed()
   const modes = ['always', 'everysec', undefined] as const
   it.each(
     modes,

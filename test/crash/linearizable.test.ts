@@ -10,6 +10,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { skipWithout } from '../harness/programs.ts'
 import { randomFrom } from '../harness/random.ts'
+import { anySeed } from '../harness/seed.ts'
 import { restless } from './configuration.ts'
 import { type Action, type Answer, type Call, type Held, KeyJudge, perform } from './linearizable.ts'
 import { sharedKeys } from './shared-keys.ts'
@@ -194,7 +195,7 @@ describe.skipIf(skipWithout('redis-server'))('the driver, tried on redis-server'
 })
 
 describe('32 clients on the same keys', () => {
-  const seed = Number(process.env.CASKY_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31))
+  const seed = anySeed()
   const fromDisk = [...restless, '--value-cache-size', '0', '--merge-interval-ms', '1']
   const setups: ReadonlyArray<readonly [string, readonly string[]]> = [
     ['every value from the disk, merges always on, everysec', [...fromDisk, '--appendfsync', 'everysec']],

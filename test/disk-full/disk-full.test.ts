@@ -7,6 +7,7 @@
 import { describe, expect, it } from 'vitest'
 import { skipWithout } from '../harness/programs.ts'
 import { ReplyError } from '../harness/resp.ts'
+import { anySeed } from '../harness/seed.ts'
 import { Accounts } from './accounts.ts'
 import { skipWithoutMounts } from './small-disk.ts'
 import { type Fsync, stories } from './stories.ts'
@@ -21,7 +22,7 @@ describe.skipIf(skipWithoutMounts() || skipWithout('prlimit'))('a disk that is',
   it.each(told.map((name, i) => [name, modes[i % modes.length]!] as const))(
     '%s (appendfsync %s)',
     async (name, appendfsync) => {
-      const seed = Number(process.env.CASKY_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31))
+      const seed = anySeed()
       const outcome = await stories[name]({ seed, appendfsync, mib: MIB })
       expect(outcome.problems, `seed ${seed}`).toBe('')
       expect(outcome.refused + outcome.unknown, 'writes that a full disk refused').toBeGreaterThan(0)

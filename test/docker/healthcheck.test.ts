@@ -19,8 +19,16 @@ const NOTHING = {
   REDIS_PASSWORD_FILE: undefined,
 }
 
-function check(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
+function checkOnce(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
   return run(process.execPath, [script, ...args], { env: { ...NOTHING, ...env } })
+}
+
+/** The same, on a machine however busy: four seconds may be short there. */
+async function check(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
+  for (let left = 10; ; left--) {
+    const result = await checkOnce(args, env)
+    if (left === 0 || !/no answer within/.test(result.stdout + result.stderr)) return result
+  }
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'casky-health-'))
@@ -136,6 +144,6 @@ describe('what is no healthy server', () => {
 
   test('silence', async () => {
     answer = () => {}
-    expect(await check(['127.0.0.1', port])).toMatchObject({ code: 1, stderr: 'no answer within 4000 ms\n' })
+    expect(await checkOnce(['127.0.0.1', port])).toMatchObject({ code: 1, stderr: 'no answer within 4000 ms\n' })
   })
 })

@@ -11,6 +11,7 @@ import { silentLogger } from '../../src/base/logger.ts'
 import { type Slice, sliceOf } from '../../src/base/slice.ts'
 import type { Engine, EngineSettings } from '../../src/engine/engine.ts'
 import { LOCK, MANIFEST } from '../../src/engine/filename.ts'
+import { ensureDirectory } from '../../src/engine/node-storage.ts'
 import { type DirectoryOptions, openEngine } from '../../src/engine/open.ts'
 import { run, startChild } from '../harness/child.ts'
 import { flip } from './damage.ts'
@@ -316,4 +317,17 @@ test('a program that only waits for the store is not ended under it', async () =
   fs.writeFileSync(program, text)
   const { code, stdout } = await run(process.execPath, [program])
   expect([code, stdout]).toEqual([0, 'to the end\n'])
+})
+
+test('a data directory is made with its parents, for its owner only; where none can be made the answer comes at once', () => {
+  const root = freshDirectory()
+  ensureDirectory(path.join(root, 'a/b/c'))
+  ensureDirectory(path.join(root, 'a/b/c'))
+  for (const made of ['a', 'a/b', 'a/b/c']) expect(fs.statSync(path.join(root, made)).mode & 0o777).toBe(0o700)
+  fs.writeFileSync(path.join(root, 'file'), '')
+  expect(() => ensureDirectory(path.join(root, 'file'))).toThrow('EEXIST')
+  expect(() => ensureDirectory(path.join(root, 'file/below'))).toThrow('ENOTDIR')
+  fs.symlinkSync(path.join(root, 'nowhere'), path.join(root, 'dangling'))
+  expect(() => ensureDirectory(path.join(root, 'dangling'))).toThrow()
+  if (process.platform === 'linux') expect(() => ensureDirectory('/proc/casky')).toThrow('ENOENT')
 })

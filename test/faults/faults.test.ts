@@ -13,6 +13,7 @@ import { lockDirectory } from '../../src/engine/lock.ts'
 import type { RawConnection } from '../harness/connection.ts'
 import { skipWithout } from '../harness/programs.ts'
 import { encodeRequest, show } from '../harness/resp.ts'
+import { anySeed } from '../harness/seed.ts'
 import { type Server, startServer } from '../harness/server.ts'
 import { realFaults } from '../soak/real-faults.ts'
 import { Shim } from './control.ts'
@@ -21,7 +22,6 @@ import { skipWithoutLoopDevices } from './failing-disk.ts'
 import { SCENES, setStage, tellUnder } from './real-faults.ts'
 
 const FULL = process.env.CASKY_TEST_FULL === '1'
-const anySeed = (): number => Number(process.env.CASKY_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31))
 
 const left: (() => unknown)[] = []
 afterEach(async () => {

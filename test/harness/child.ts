@@ -92,7 +92,7 @@ export async function run(
 ): Promise<Run> {
   const child = await startChild(program, args, options)
   if (options.input === undefined) child.stdin?.end()
-  const limit = setTimeout(() => child.kill('SIGKILL'), options.limitMs ?? 60_000)
+  const limit = setTimeout(() => child.kill('SIGKILL'), options.limitMs ?? 150_000)
   const exit = await child.exited
   clearTimeout(limit)
   return { ...exit, stdout: child.stdout(), stderr: child.stderr() }

@@ -104,10 +104,10 @@ export class RawConnection {
   }
 
   /** Waits for the server to close, or for the deadline. Returns all bytes not yet taken and whether it did close. */
-  async untilClosed(): Promise<{ readonly bytes: Buffer; readonly closed: boolean }> {
+  async untilClosed(limitMs = this.limitMs): Promise<{ readonly bytes: Buffer; readonly closed: boolean }> {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(() => resolve('late'), this.limitMs)
+      timer = setTimeout(() => resolve('late'), limitMs)
     })
     const outcome = await Promise.race([this.closed, late])
     clearTimeout(timer)

@@ -6,6 +6,7 @@
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { skipWithout } from '../harness/programs.ts'
+import { anySeed } from '../harness/seed.ts'
 import { races } from './races.ts'
 import { losersWriteNothing, serverRaces } from './servers.ts'
 import { namespacesWork } from './starter.ts'
@@ -26,7 +27,7 @@ describe('the races', () => {
 })
 
 describe.skipIf(skipWithout('flock'))('the lock', () => {
-  const seed = Number(process.env.CASKY_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31))
+  const seed = anySeed()
 
   it('has one owner in every race, also after kill -9 and as pid 1', async () => {
     const namespaces = await namespacesWork()

@@ -70,7 +70,7 @@ export async function races(options: RaceOptions): Promise<RaceResult> {
     if (owner === undefined) break
     const late = (owner + 1 + random.below(count - 1)) % count
     judgeLoser(await starters[late]!.ask(`try ${directory}`), `starter ${late}, after the race`, result.problems)
-    if (random.chance(0.5)) {
+    if (random.chance(0.5) || result.races === 1) {
       result.ownersKilled++
       if (isPidOne(owner)) result.killedAsPidOne++
       await replace(owner)

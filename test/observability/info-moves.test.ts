@@ -58,6 +58,8 @@ async function fill(count: number, value: Buffer, prefix: string): Promise<void>
 interface Mover {
   readonly fields: readonly string[]
   readonly act: () => Promise<unknown>
+  /** Before each look: for what goes back by itself. */
+  readonly again?: () => Promise<unknown>
 }
 
 const MOVERS: Readonly<Record<string, Mover>> = {
@@ -146,7 +148,10 @@ const MOVERS: Readonly<Record<string, Mover>> = {
     act: async () => {
       await fill(12_000, kilobyte, 'key')
       await fill(12_000, Buffer.from('v'), 'small')
+      // A peak above all earlier ones, for certain: most of a command, which stays where it is.
+      ;(await client()).send(encodeRequest(['SET', 'never', Buffer.alloc(64 << 20)]).subarray(0, 60 << 20))
     },
+    again: () => admin.call('SET', 'unsynced', 'v'),
   },
   'memory goes up and down': {
     fields: ['used_memory_peak_perc', 'used_memory_overhead'],
@@ -327,12 +332,13 @@ describe.skipIf(!caskyIsBuilt())('INFO moves', () => {
     rmSync(scratch, { recursive: true, force: true })
   })
 
-  it.each(Object.entries(MOVERS))('%s', async (_, { fields, act }) => {
+  it.each(Object.entries(MOVERS))('%s', async (_, { fields, act, again }) => {
     const before = await info()
     await act()
     const until = performance.now() + PATIENCE_MS
     const waiting = new Set(fields)
     while (waiting.size > 0) {
+      await again?.()
       const now = await info()
       for (const name of now.keys()) seen.add(name)
       for (const name of waiting) if (now.get(name) !== before.get(name)) waiting.delete(name)

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Clock } from '../../src/base/clock.ts'
 import { createLogger, type Log, type LogOptions } from '../../src/observability/log.ts'
 import { DIFFERENT, REPEATS } from '../../src/observability/log-repeats.ts'
+import { followRotation } from '../../src/observability/log-rotation.ts'
 
 // A clock that stands still until it is told.
 class StillClock implements Clock {
@@ -177,6 +178,35 @@ test('a file: appended to, opened anew after it was moved away, and a bad path i
   logger.notice('too late, and no harm')
   expect(clock.timers).toBe(0)
   expect(() => createLogger({ ...options, file: join(folder, 'no/such') }, clock)).toThrow(/ENOENT/)
+})
+
+test('a log file that was moved away or removed is opened anew within a second, without a signal', () => {
+  const told: string[] = []
+  let file: string | null | undefined = 'first'
+  let canOpen = true
+  followRotation(
+    'casky.log',
+    (path, done) => done(path === 'casky.log' ? file : null),
+    clock,
+    () => {
+      told.push('reopen')
+      if (!canOpen) throw new Error('EACCES')
+      file = file === null ? 'made again' : file
+    },
+  )
+  const second = (now: string | null | undefined): number => {
+    file = now
+    clock.advance(1000)
+    return told.splice(0).length
+  }
+  expect([second('first'), second('first')]).toEqual([0, 0])
+  expect([second(null), second(file), second(file)]).toEqual([1, 0, 0]) // moved away: made again by opening it
+  expect([second('put there by logrotate'), second(file), second(file)]).toEqual([1, 0, 0])
+  expect([second(undefined), second(file)]).toEqual([0, 0]) // the disk does not answer
+  canOpen = false
+  expect([second(null), second(null)]).toEqual([1, 1])
+  canOpen = true
+  expect([second(null), second(file)]).toEqual([1, 0])
 })
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))

@@ -33,8 +33,8 @@ function written(disk: Disk): string {
 }
 
 const info = async (client: RawConnection, field: string): Promise<number> => {
-  const text = String(await client.call('INFO', 'casky'))
-  return Number(new RegExp(`^${field}:(.*)\r$`, 'm').exec(text)?.[1])
+  const text = String(await client.call('INFO', 'everything'))
+  return Number(new RegExp(`^${field}:(?:count=)?(.*)\r$`, 'm').exec(text)?.[1])
 }
 
 /** Every key as a client sees it, beside the engine on the same disk in memory. Returns how many are errors. */
@@ -60,7 +60,7 @@ async function expectSame(client: RawConnection, engine: RotStore, set: DataSet)
 
 async function refuses(directory: string): Promise<void> {
   const args = [caskyMain, '--port', String(await freePort()), '--dir', directory, ...QUIET]
-  const { code, stdout, stderr } = await run(process.execPath, args, { limitMs: 30_000, input: '' })
+  const { code, stdout, stderr } = await run(process.execPath, args, { input: '' })
   expect(code).toBe(1)
   expect(stdout + stderr).toContain('Cannot open the store: Records are lost')
 }
@@ -83,6 +83,8 @@ async function endToEnd(set: DataSet, damage: Damage): Promise<void> {
     const client = await server.connect({ replyLimitMs: 150_000 })
     const errors = await expectSame(client, engine, set)
     expect(await info(client, 'casky_corrupt_reads')).toBe(errors)
+    if (errors > 0) expect(await info(client, 'errorstat_ERR')).toBe(errors)
+    if (errors > 0) expect(server.child.output()).toMatch(/A value could not be read .* key=/)
     if (errors > 0 || isRefused)
       expect(server.child.output()).toMatch(/Damage found|could not be read|records are lost/)
     const found = (await client.call('SCRUB', 'WAIT')) as number
@@ -144,7 +146,7 @@ describe.skipIf(!caskyIsBuilt())('a server on a hurt disk', () => {
       expect(await info(client, 'casky_scrub_last_damaged_keys')).toBe(1)
       expect(await info(client, 'casky_damaged_segments')).toBe(1)
       expect(await info(client, 'casky_scrubs')).toBe(2)
-      expect(server.child.output()).toContain('Damage found')
+      expect(server.child.output()).toMatch(/Damage found .* key=/)
       await client.call('SET', Buffer.from(owner.key, 'latin1'), 'written again')
       expect(String(await client.call('GET', Buffer.from(owner.key, 'latin1')))).toBe('written again')
       client.close()

@@ -263,6 +263,17 @@ describe('one reply alone, which the client would read, cannot pass client-outpu
   test('some of both', () => expectRefused([['MGET', ...many(500, 'small', 'large')]], 2.1 * LIMIT))
   test('EXEC', () => expectRefused([['MULTI'], ...Array<string[]>(2000).fill(['GET', 'small']), ['EXEC']], 2.1 * LIMIT))
 
+  test('a small limit, and a reply that the kernel would take at once', async () => {
+    await start('--client-output-buffer-limit', 'normal 100000 0 0')
+    const client = await it.connect()
+    const other = await it.connect()
+    await other.call('SET', 'k', 'x'.repeat(150_000))
+    await other.call('SET', 'fits', 'x'.repeat(90_000))
+    expect(String(await client.call('GET', 'fits')).length).toBe(90_000)
+    client.send(encodeRequest(['GET', 'k']))
+    expect(await client.untilClosed()).toMatchObject({ closed: true, bytes: { length: 0 } })
+  })
+
   test('and one that fits arrives whole', async () => {
     await start('--client-output-buffer-limit', `normal ${LIMIT} 0 0`)
     const client = await it.connect()

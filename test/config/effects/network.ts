@@ -1,6 +1,6 @@
 // Effects of the directives about the network, security and general matters.
 
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { run } from '../../harness/child.ts'
@@ -173,9 +173,11 @@ export const networkEffects: Effects = {
     const client = await world.connect(server)
     await client.set('loglevel', 'verbose')
     const bad = await world.connect(server)
+    await client.until(async () => /- Accepted 127\.0\.0\.1:\d+/.test(server.child.output()))
     bad.connection.send('*1\r\n!\r\n')
     await bad.connection.untilClosed()
     await client.until(async () => server.child.output().includes('Protocol error'))
+    await client.until(async () => /- Client closed connection id=\d+ addr=127/.test(server.child.output()))
   },
 
   async logfile(world) {
@@ -186,6 +188,10 @@ export const networkEffects: Effects = {
       async () => existsSync(path) && readFileSync(path, 'utf8').includes('Ready to accept connections'),
     )
     expect(server.child.output()).not.toContain('Ready')
+    renameSync(path, `${path}.1`)
+    await client.until(async () => existsSync(path))
+    await client.call('CONFIG', 'SET', 'maxmemory', '1mb')
+    await client.until(async () => readFileSync(path, 'utf8').includes('has no meaning here: maxmemory'))
   },
 
   async pidfile(world) {

@@ -35,7 +35,7 @@ export const storageEffects: Effects = {
   },
 
   async 'segment-size'(world) {
-    const server = await world.start(['--segment-size', '1kb'])
+    const server = await world.start(['--segment-size', '1kb', '--merge-enabled', 'no'])
     const client = await world.connect(server)
     const sizes = (): number[] => dataFiles(server).map((name) => statSync(join(server.dir, name)).size)
     const fillUntil = (isSo: () => boolean): Promise<void> =>

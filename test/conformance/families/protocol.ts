@@ -58,7 +58,7 @@ GET k
 [raw closed] "*\r\n"
 
 # an array that is too long
-[raw closed] "*1048577\r\n"
+[raw open] "*1048577\r\n"
 
 # an array that is far too long
 [raw closed] "*99999999999999999999\r\n"

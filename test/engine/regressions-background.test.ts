@@ -1,0 +1,334 @@
+// What a review with fresh eyes found in the work behind the store (merges, the queue of reads, repairs, full disks), each as the story that
+// shows it and named after what broke.
+
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import * as v8 from 'node:v8'
+import * as vm from 'node:vm'
+import { afterEach, expect, test } from 'vitest'
+import { GATE_FAILED } from '../../src/engine/engine.ts'
+import { dataName, RESERVE } from '../../src/engine/filename.ts'
+import { nodeStorage } from '../../src/engine/node-storage.ts'
+import type { Storage, StorageFile } from '../../src/engine/storage.ts'
+import { openStore } from '../../src/engine/store.ts'
+import { type Fault, FaultyStorage } from './faulty-storage.ts'
+import { cleanUp, freshDirectory, type TestOptions, TestStore, turn } from './test-store.ts'
+
+afterEach(cleanUp)
+
+async function watched(options: TestOptions = {}): Promise<{ store: TestStore; storage: FaultyStorage }> {
+  const directory = freshDirectory()
+  const storage = new FaultyStorage(directory)
+  const store = await TestStore.open(directory, { ...options, storage })
+  return { store, storage }
+}
+
+const write = async (store: TestStore, pairs: Record<string, string>): Promise<void> => {
+  for (const [key, value] of Object.entries(pairs)) store.put(key, value)
+  await store.tick()
+}
+
+test('the slot of a merged segment is not given back twice by a repair', async () => {
+  const { store, storage } = await watched({ appendfsync: 'always' })
+  await store.quiet()
+  await write(store, { a: 'dead', keep: 'x' })
+  await write(store, { a: 'live' }) // all synced: nothing more to sync when MERGE seals it
+  const merged = store.engine.log.active.number
+  await store.merge()
+  await store.quiet()
+  expect(store.engine.segments.get(merged)).toBeUndefined()
+  const second = dataName(store.engine.log.active.number)
+  let full: Fault = null
+  storage.rule = (call, name) => {
+    if (call === 'sync' && name === second) return 'hold'
+    if (call === 'write' && name.endsWith('.data')) {
+      const fault = full
+      full = null
+      return fault
+    }
+    return null
+  }
+  store.put('b', 'unsynced')
+  store.engine.flush()
+  store.engine.seal(() => {}) // another MERGE, or a full segment
+  await store.until(
+    () => store.engine.segments.count >= 5 || storage.calls.filter((c) => c.startsWith('open')).length > 1,
+  )
+  for (let i = 0; i < 50; i++) await turn()
+  full = 'ENOSPC'
+  store.put('c', 'refused')
+  store.engine.flush()
+  await store.until(() => store.failed.length === 1)
+  storage.release()
+  storage.rule = () => null
+  await store.until(() => !store.engine.log.failed)
+  await store.quiet()
+  for (const { slot, number } of store.engine.segments.all()) expect(store.engine.segments.at(slot).number).toBe(number)
+  await write(store, { d: 'new' })
+  expect(await store.get('d')).toBe('new')
+  expect(await store.get('a')).toBe('live')
+  await store.close()
+})
+
+test('a value was another key’s: MERGE of two rounds on an idle store, then a full disk', async () => {
+  const { store, storage } = await watched({ appendfsync: 'always', segmentSizeBytes: 1000, valueCacheBytes: 1 << 26 })
+  await store.quiet()
+  // ten segments of which a third is dead, 63 that are wholly dead, and an active one that is half dead
+  for (let i = 0; i < 10; i++) {
+    await write(store, { [`k${i}`]: 'x'.repeat(500), dead: 'y'.repeat(250) })
+    await store.seal()
+  }
+  for (let i = 0; i < 63; i++) {
+    await write(store, { dead: 'y'.repeat(700) })
+    await store.seal()
+  }
+  await write(store, { dead: 'y'.repeat(300) })
+  await write(store, { dead: 'z'.repeat(300) })
+  await store.quiet()
+  const { active } = store.engine.log
+  await store.merge()
+  await store.quiet()
+  expect(store.engine.merge.status().merges).toBe(2)
+  expect(active.retired).toBe(true)
+  const before = await store.contents()
+  // The next write, a day later: the disk is full.
+  storage.failNext('write', '.data', 'ENOSPC')
+  store.put('c', 'refused')
+  store.engine.flush()
+  await store.until(() => store.failed.length === 1)
+  await store.until(() => !store.engine.log.failed)
+  storage.heal()
+  await store.quiet()
+  // The log goes over to segments that take the slots which are free.
+  for (let i = 0; i < 6; i++) {
+    await store.quiet()
+    await write(store, { [`more${i}`]: `${i}`.repeat(800) })
+    before.set(`0:more${i}`, { value: `${i}`.repeat(800), expiry: 0 })
+  }
+  for (const [name, { value }] of before) expect(await store.get(name.slice(2))).toBe(value)
+  for (const { slot, number } of store.engine.segments.all()) expect(store.engine.segments.at(slot).number).toBe(number)
+  await store.close()
+})
+
+test('readers that never leave the queue of cold reads empty do not make it grow', async () => {
+  const store = await TestStore.open(freshDirectory(), { synchronousIo: false, valueCacheBytes: 0 })
+  for (let i = 0; i < 10; i++) store.put(`k${i}`, 'v'.repeat(100))
+  await store.tick()
+  await store.seal()
+  const cold = (store.engine as unknown as { cold: { queue: unknown[] } }).cold
+  const READS = 20_000
+  let started = 0
+  let ended = 0
+  let longest = 0
+  await new Promise<void>((resolve, reject) => {
+    // Eight clients, each with one request under way: two reads run (coldReads), six wait.
+    const client = (): void => {
+      if (started === READS) return
+      const entry = store.find(`k${started++ % 10}`)
+      store.engine.load(entry, (error) => {
+        if (error !== null) return reject(error)
+        longest = Math.max(longest, cold.queue.length)
+        if (++ended === READS) resolve()
+        else setImmediate(client)
+      })
+    }
+    for (let i = 0; i < 8; i++) client()
+  })
+  expect(longest).toBeLessThan(2000)
+  await store.close()
+})
+
+v8.setFlagsFromString('--expose_gc')
+const gc = vm.runInNewContext('gc') as () => void
+
+/** Notes the memory that hints are read into. */
+function noting(directory: string, read: (memory: ArrayBufferLike) => void): Storage {
+  const storage = nodeStorage(directory)
+  return {
+    ...storage,
+    open: (name, mode, done) =>
+      storage.open(name, mode, (error, file) => {
+        if (error === null && name.endsWith('.hint') && mode === 'read') {
+          const inner = file.read.bind(file)
+          ;(file as { read: StorageFile['read'] }).read = (into, ...rest) => {
+            read(into.buffer)
+            inner(into, ...rest)
+          }
+        }
+        done(error, file)
+      }),
+  }
+}
+
+test('a merge keeps filters of the segments outside, not their whole hints', async () => {
+  const directory = freshDirectory()
+  const memory: WeakRef<ArrayBufferLike>[] = []
+  const store = await TestStore.open(directory, {
+    storage: noting(directory, (buffer) => memory.push(new WeakRef(buffer))),
+    segmentSizeBytes: 1 << 24,
+  })
+  const SEGMENTS = 20
+  for (let i = 0; i < SEGMENTS; i++) {
+    for (let k = 0; k < 1000; k++) store.put(`${i}/${k}`.padEnd(200, '.'), 'v')
+    await store.tick()
+    await store.seal()
+    await store.quiet()
+  }
+  store.put('gone', 'v')
+  store.put('dead', '1'.repeat(1000))
+  store.put('dead', '2')
+  await store.tick()
+  store.remove('gone')
+  await store.tick()
+  memory.length = 0
+  const { merge } = store.engine
+  let held = -1
+  const done = store.merge()
+  // Stopped between reading the last filter and the end.
+  await store.until(() => memory.length >= SEGMENTS)
+  merge.pause()
+  for (let i = 0; i < 5; i++) await turn()
+  gc()
+  await turn()
+  gc()
+  held = memory.filter((each) => each.deref() !== undefined).length
+  merge.resume()
+  await done
+  expect(held).toBeLessThan(3)
+  await store.close()
+})
+
+test('a stop does not wait for a merge to read the hints of all segments', async () => {
+  const directory = freshDirectory()
+  let reads = 0
+  let onFirst = (): void => {}
+  const store = await TestStore.open(directory, {
+    storage: noting(directory, () => {
+      if (reads++ === 0) onFirst()
+    }),
+  })
+  const SEGMENTS = 60
+  for (let i = 0; i < SEGMENTS; i++) {
+    for (let k = 0; k < 50; k++) store.put(`${i}/${k}`, 'v')
+    await store.tick()
+    await store.seal()
+  }
+  await store.quiet()
+  store.put('gone', 'v')
+  store.put('dead', '1'.repeat(1000))
+  store.put('dead', '2')
+  await store.tick()
+  store.remove('gone')
+  await store.tick()
+  reads = 0
+  const closed = new Promise<void>((resolve) => {
+    onFirst = () => void store.close().then(resolve)
+  })
+  await store.merge().catch(() => {})
+  await closed
+  expect(reads).toBeLessThan(5)
+})
+
+test('a small put beside a large one that is being written resolves, without anybody writing again', async () => {
+  const store = await openStore(freshDirectory(), { appendfsync: 'no' })
+  const large = store.put(Buffer.from('large'), Buffer.alloc(64 * 1024 * 1024))
+  await turn() // it is being written, by the thread pool
+  const small = store.put(Buffer.from('small'), Buffer.from('v')).then(() => 'resolved')
+  await large
+  const ended = await Promise.race([small, new Promise((resolve) => setTimeout(resolve, 3000, 'waits for ever'))])
+  expect(ended).toBe('resolved')
+  await store.close()
+})
+
+test.each([
+  'ENOENT',
+  'EIO',
+])('a segment whose file cannot be opened (%s) ends one merge, and those that follow do without it', async (code) => {
+  const directory = freshDirectory()
+  const storage = new FaultyStorage(directory)
+  const store = await TestStore.open(directory, { storage })
+  const numbers: number[] = []
+  for (let i = 0; i < 4; i++) {
+    store.put(`k${i}`, 'v'.repeat(1000))
+    store.put('dead', 'v'.repeat(1000))
+    await store.tick()
+    numbers.push(store.engine.log.active.number)
+    await store.seal()
+    await store.quiet()
+  }
+  const lost = dataName(numbers[1] as number)
+  if (code === 'ENOENT') fs.unlinkSync(path.join(directory, lost))
+  else storage.rule = (call, name) => (call === 'open' && name === lost ? 'EIO' : null)
+  await expect(store.merge()).rejects.toThrow()
+  expect(await store.merge()).toBeGreaterThan(0)
+  await store.close()
+})
+
+test('a reserve that cannot be unlinked does not close the store for good', async () => {
+  const directory = freshDirectory()
+  const storage = new FaultyStorage(directory)
+  const store = await TestStore.open(directory, { storage, reserveBytes: 10_000 })
+  await store.quiet()
+  let full = true
+  storage.rule = (call, name) => {
+    if (call === 'unlink' && name === RESERVE) return 'EIO'
+    if (call === 'write' && name.endsWith('.data') && full) {
+      full = false
+      return 'ENOSPC'
+    }
+    return null
+  }
+  store.put('a', '1')
+  store.engine.flush()
+  await store.until(() => store.failed.length === 1)
+  for (let i = 0; i < 5; i++) {
+    await store.quiet()
+    store.clock.advance(1100)
+  }
+  await store.quiet()
+  expect(store.engine.gate & GATE_FAILED, store.engine.gateMessage).toBe(0)
+  await store.abandon()
+})
+
+/** A quota that statfs knows nothing of (ext4's of users and groups): used up until the reserve goes. */
+class QuotaStorage extends FaultyStorage {
+  code = 'EDQUOT'
+  usedUp(directory: string): void {
+    const isThere = (): boolean => fs.existsSync(path.join(directory, RESERVE))
+    this.rule = (call) => (call === 'write' && isThere() ? (this.code as Fault) : null)
+  }
+  override space(...[done]: Parameters<FaultyStorage['space']>): void {
+    setImmediate(() => done(null, { free: 1e12, total: 1e13 }))
+  }
+}
+
+test.each([
+  'ENOSPC',
+  'EDQUOT',
+])('a clean stop on a disk that is full (%s) gives up the reserve for its manifest', async (code) => {
+  const directory = freshDirectory()
+  const storage = new QuotaStorage(directory)
+  storage.code = code
+  const store = await TestStore.open(directory, { storage, reserveBytes: 100_000 })
+  await store.quiet()
+  store.put('a', '1')
+  await store.tick()
+  expect(fs.existsSync(path.join(directory, RESERVE))).toBe(true)
+  storage.usedUp(directory)
+  await store.close()
+})
+
+test.each(['ENOSPC', 'EDQUOT'])('a start on a disk that is full (%s) gives up the reserve', async (code) => {
+  const directory = freshDirectory()
+  const storage = new QuotaStorage(directory)
+  storage.code = code
+  const before = await TestStore.open(directory, { storage, reserveBytes: 100_000 })
+  await before.quiet()
+  before.put('a', '1')
+  await before.tick()
+  await before.close()
+  storage.usedUp(directory)
+  const store = await TestStore.open(directory, { storage, reserveBytes: 100_000 })
+  expect(await store.get('a')).toBe('1')
+  await store.close()
+})
