@@ -1,6 +1,6 @@
 // The keydir image: the keydir's memory as it was at a clean stop, so that the next start reads it back instead of building it.
 //
-//   0  8  magic "CASKYIMG"     8  4  version, 1     12  4  length of the header     16  4  crc-32 of the header
+//   0  8  magic "CASKYIMG"     8  4  version, 2     12  4  length of the header     16  4  crc-32 of the header
 //   20 .. header, JSON: manifest epoch, last sequence, segments with their slots and counts, the newest system record, and what the
 //         keydir says about its parts
 //   then the keydir's parts, raw, in their order; then 4 bytes crc-32 of everything before
