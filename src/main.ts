@@ -231,7 +231,7 @@ function dieAfterBugs(
 function cannotOpen({ code, message }: NodeJS.ErrnoException, directory: string): string {
   const isPlace = ['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'EEXIST', 'ELOOP'].includes(code ?? '')
   const advice = ` Give --dir a directory that user ${process.getuid?.() ?? ''} may write to; this one is ${directory}.`
-  return `Cannot open the store: ${message}${isPlace ? advice : ''}`
+  return `Cannot open the store: ${message}${isPlace ? `.${advice}` : ''}`
 }
 
 /** By device and inode. */

@@ -10,7 +10,8 @@ export class DoomedDatabases {
   private readonly store: Bitcask
   /** Physical ids, and the sequence of the record that says so. */
   private readonly ids = new Map<number, number>()
-  private isFreeing = false
+  /** There is something to free, now or when it is released. */
+  isFreeing = false
 
   constructor(store: Bitcask) {
     this.store = store

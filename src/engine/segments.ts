@@ -127,8 +127,9 @@ export class Segments {
   /** Open files of sealed segments, in the order they are looked at for closing. */
   private readonly openFiles = new Set<Segment>()
   private readonly onUnlinkError: (name: string, error: Error) => void
-  /** Files being closed or unlinked, and who waits for the last of them. */
-  private calls = 0
+  /** Files being closed or unlinked. */
+  calls = 0
+  /** Waits for the last of them. */
   private onQuiet: (() => void) | null = null
 
   constructor(storage: Storage, onUnlinkError: (name: string, error: Error) => void) {

@@ -200,7 +200,7 @@ export class RequestDecoder {
 
   /** Of what has been received, bytes that are no whole command yet. */
   get waitingBytes(): number {
-    return this.own.length === 0 ? 0 : this.end - this.pos
+    return this.inOwn ? this.end - (this.remaining > 0 ? this.from : this.pos) : 0
   }
 
   /** Memory held for a half-received command and for input not consumed yet, in bytes. */

@@ -264,6 +264,23 @@ test.each([
   await store.close()
 })
 
+test('a segment that cannot be opened now, for want of descriptors, is no damaged one', async () => {
+  const { store, storage } = await watched()
+  store.put('dead', 'v'.repeat(1000))
+  store.put('dead', 'v'.repeat(1000))
+  await store.tick()
+  const input = store.engine.log.active
+  await store.seal()
+  await store.quiet()
+  storage.rule = (call, name) => (call === 'open' && name === dataName(input.number) ? 'EMFILE' : null)
+  await expect(store.merge()).rejects.toThrow('EMFILE')
+  expect(input.damaged).toBe(false)
+  storage.heal()
+  expect(await store.merge()).toBeGreaterThan(0)
+  expect(input.retired).toBe(true)
+  await store.close()
+})
+
 test('a reserve that cannot be unlinked does not close the store for good', async () => {
   const directory = freshDirectory()
   const storage = new FaultyStorage(directory)

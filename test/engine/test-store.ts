@@ -310,11 +310,12 @@ export class TestStore {
       hinting: boolean
       rebuilding: boolean
     }
-    return catalog.busy || catalog.jobs.length > 0 || hinting || rebuilding || this.freeing
+    const isUnlinking = this.engine.segments.calls > 0
+    return catalog.busy || catalog.jobs.length > 0 || hinting || rebuilding || isUnlinking || this.freeing
   }
 
   private get freeing(): boolean {
-    return (this.engine as unknown as { freeing: boolean }).freeing
+    return this.engine.doomed.isFreeing
   }
 
   close(): Promise<void> {

@@ -257,6 +257,24 @@ describe('memory', () => {
     expect(received).toBe(stream.length)
   })
 
+  it('what waits is what has come of a command that is not whole', () => {
+    const decoder = new RequestDecoder({ ...defaultLimits })
+    const command = encodeRequest(['MSET', 'a', '1', 'b', '2'])
+    const receive = (bytes: Buffer): number => {
+      decoder.feed(bytes, 0, bytes.length)
+      let count = 0
+      while (decoder.next() === READY) count++
+      decoder.keep()
+      return count
+    }
+    expect([receive(command), decoder.waitingBytes]).toEqual([1, 0])
+    // All but the header, which is known already.
+    expect([receive(Buffer.concat([command, command.subarray(0, 30)])), decoder.waitingBytes]).toEqual([1, 26])
+    expect([receive(command.subarray(30, 35)), decoder.waitingBytes]).toEqual([0, 31])
+    expect([receive(command.subarray(35)), decoder.waitingBytes]).toEqual([1, 0])
+    expect([receive(Buffer.from('PI')), decoder.waitingBytes]).toEqual([0, 2])
+  })
+
   it('is given back after a large command, also when no other follows', () => {
     const large = encodeRequest(['SET', 'k', Buffer.alloc(5 * MIB, 7)])
     const outcome = decode(pieces(large, 10_000))
