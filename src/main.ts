@@ -46,9 +46,11 @@ async function start(config: Config): Promise<void> {
   const { logger } = log
   let forgetPid = (): void => {}
   let isExiting = false
+  let stopListening = (): void => {}
   const exit = (code: number): void => {
     if (isExiting) process.exit(code) // something has gone wrong on the way out, or somebody insists
     isExiting = true
+    stopListening() // who connects now would find a server that is going
     forgetPid()
     log.end(() => process.exit(code))
   }
@@ -79,6 +81,7 @@ async function start(config: Config): Promise<void> {
     logger,
     onConnection: server.accept,
   })
+  stopListening = () => listener.close()
   try {
     await listener.open()
   } catch (error) {

@@ -155,7 +155,7 @@ async function answers(port: number, pid: number, password: string | undefined):
   let connection: RawConnection | undefined
   try {
     connection = await RawConnection.open({ port, replyLimitMs: 150_000 })
-    if (password !== undefined) await connection.call('AUTH', password)
+    if (password !== undefined) await connection.call('AUTH', Buffer.from(password, 'utf8')) // as it stands on the command line
     const reply = await connection.call('PING')
     if (reply instanceof ReplyError) return !reply.message.startsWith('LOADING')
     if (reply !== 'PONG') return false
