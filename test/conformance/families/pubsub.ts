@@ -134,7 +134,7 @@ c| PUBLISH news 2
 [all] NOSUCH x
 [all] CLIENT NOSUCH
 [all] GET
-[all] MULTI
+MULTI
 [all] EXEC
 [all] DISCARD
 [all] WATCH k
