@@ -187,7 +187,9 @@ export class Merger implements MergeControl {
     this.timer = this.store.clock.after(ms, () => {
       this.timer = null
       this.check()
-      this.schedule(this.interval())
+      // After a failure not a whole interval later: on a full disk a merge may be what makes room for deletes.
+      const waitsMs = this.notBefore - this.store.clock.monotonic()
+      this.schedule(waitsMs > 0 ? Math.min(waitsMs, this.interval()) : this.interval())
     })
   }
 

@@ -281,6 +281,26 @@ test('a segment that cannot be opened now, for want of descriptors, is no damage
   await store.close()
 })
 
+test('a merge that has failed is tried again after ten seconds, not after an interval', async () => {
+  const { store, storage } = await watched({ mergeEnabled: true, mergeIntervalMs: 180_000 })
+  for (let i = 0; i < 20; i++) store.put('k', `${i}`.repeat(1000))
+  await store.tick()
+  const input = dataName(store.engine.log.active.number)
+  await store.seal()
+  await store.quiet() // its hint is made
+  storage.failNext('open', input, 'EMFILE')
+  const { merge } = store.engine
+  for (let i = 0; i < 20 && merge.status().failures === 0; i++) {
+    store.clock.advance(100)
+    await store.quiet()
+    for (let n = 0; n < 20; n++) await turn()
+  }
+  expect(merge.status()).toMatchObject({ failures: 1, merges: 0 })
+  store.clock.advance(10_100)
+  await store.until(() => merge.status().merges === 1)
+  await store.close()
+})
+
 test('a reserve that cannot be unlinked does not close the store for good', async () => {
   const directory = freshDirectory()
   const storage = new FaultyStorage(directory)

@@ -136,7 +136,15 @@ export class FailingDisk {
 
   /** What the files hold now, by path, as readers see it. */
   files(): Map<string, Buffer> {
-    return new Map(this.paths().map((path) => [path, readFileSync(path)]))
+    const found = new Map<string, Buffer>()
+    for (const path of this.paths()) {
+      try {
+        found.set(path, readFileSync(path))
+      } catch (error) {
+        if ((error as { code?: string }).code !== 'ENOENT') throw error // a merge has removed it since it was listed
+      }
+    }
+    return found
   }
 
   pathOf(name: string): string {
