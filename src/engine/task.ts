@@ -125,10 +125,12 @@ export function isUnreadable(error: unknown): boolean {
   return (error as { code?: string } | null)?.code === 'EIO'
 }
 
-/** True when a file call failed because there is no room: of the disk, or of a quota. */
+/** There is no room: of the disk, or of a quota. */
+export const OUT_OF_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
+
+/** True when a file call failed because there is no room. */
 export function isOutOfRoom(error: unknown): boolean {
-  const { code } = (error ?? {}) as { code?: string }
-  return code === 'ENOSPC' || code === 'EDQUOT'
+  return OUT_OF_ROOM.has((error as { code?: string } | null)?.code ?? '')
 }
 
 /** Starts a call now and waits for it later: the task does something else meanwhile. Returns what to wait with, once. */

@@ -17,13 +17,13 @@ import { Scrubber } from './scrubber.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
 import type { Segment } from './segments.ts'
 import type { Storage, StorageFile } from './storage.ts'
-import { attempt, run, sync, type Task, wait } from './task.ts'
+import { attempt, OUT_OF_ROOM, run, sync, type Task, wait } from './task.ts'
 
 const RETRY_MS = 1000
 /** At a clean stop the last segment's hint is made only if that is quick; the next start makes it otherwise. */
 const CLOSING_HINT_BYTES = 32 * 1024 * 1024
 
-const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+const FULL = new Set([...OUT_OF_ROOM, 'EFBIG'])
 /** Whether a file call failed because the disk is full, or a file as long as it may be. */
 export const isFull = (error: unknown): boolean => FULL.has((error as { code?: string }).code ?? '')
 /** Failures that pass by themselves: nothing was damaged, try again later. */

@@ -34,9 +34,9 @@ interface Tcp {
   readonly bind: readonly string[]
 }
 
-/** Families and addresses that a machine may simply not have. */
 /** What the kernel has room for; what is longer would be cut without a word. */
 const LONGEST_SOCKET_PATH = 107
+/** Families and addresses that a machine may simply not have. */
 const MISSING_FAMILY = new Set(['EAFNOSUPPORT', 'EPROTONOSUPPORT', 'ENOPROTOOPT', 'ESOCKTNOSUPPORT', 'EPFNOSUPPORT'])
 
 /** Why nobody listens; the message is meant for the log, the lines before it have been logged. */

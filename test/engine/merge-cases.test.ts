@@ -12,16 +12,8 @@ import { FaultyStorage } from './faulty-storage.ts'
 import { allRecords, manifestOf } from './files.ts'
 import { ManualClock } from './manual-clock.ts'
 import { restart, STARTS } from './starts.ts'
-import {
-  type Contents,
-  cleanUp,
-  copyOf,
-  freshDirectory,
-  removeFiles,
-  type TestOptions,
-  TestStore,
-  turn,
-} from './test-store.ts'
+import { type Contents, cleanUp, copyOf, freshDirectory, removeFiles, TestStore, turn } from './test-store.ts'
+import { watched } from './watched.ts'
 
 afterEach(cleanUp)
 
@@ -39,13 +31,6 @@ const CRUMBS: Portions = {
 /** Own merges come when the clock has moved by so much, and take whatever has something dead. */
 const SOON = 60
 const eager = { mergeEnabled: true, mergeTriggerFragmentation: 1, mergeThresholdFragmentation: 1 } as const
-
-async function watched(options: TestOptions = {}): Promise<{ store: TestStore; storage: FaultyStorage }> {
-  const directory = freshDirectory()
-  const storage = new FaultyStorage(directory)
-  const store = await TestStore.open(directory, { ...options, storage })
-  return { store, storage }
-}
 
 const plain = (contents: Contents): Record<string, string> =>
   Object.fromEntries([...contents].map(([name, { value }]) => [name.slice(2), value]))

@@ -20,24 +20,10 @@ import { flip, hurt, newestOf } from './damage.ts'
 import { FaultyStorage } from './faulty-storage.ts'
 import { allRecords, dataPath, type FoundRecord, hintPath, manifestOf, recordsOf } from './files.ts'
 import { restart } from './starts.ts'
-import {
-  type Contents,
-  cleanUp,
-  copyOf,
-  freshDirectory,
-  removeFiles,
-  type TestOptions,
-  TestStore,
-} from './test-store.ts'
+import { type Contents, cleanUp, copyOf, freshDirectory, removeFiles, TestStore } from './test-store.ts'
+import { watched } from './watched.ts'
 
 afterEach(cleanUp)
-
-async function watched(options: TestOptions = {}): Promise<{ store: TestStore; storage: FaultyStorage }> {
-  const directory = freshDirectory()
-  const storage = new FaultyStorage(directory)
-  const store = await TestStore.open(directory, { ...options, storage })
-  return { store, storage }
-}
 
 function perform<T>(task: Task<T>): Promise<T> {
   return new Promise((resolve, reject) =>

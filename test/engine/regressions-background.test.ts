@@ -12,16 +12,10 @@ import { nodeStorage } from '../../src/engine/node-storage.ts'
 import type { Storage, StorageFile } from '../../src/engine/storage.ts'
 import { openStore } from '../../src/engine/store.ts'
 import { type Fault, FaultyStorage } from './faulty-storage.ts'
-import { cleanUp, freshDirectory, type TestOptions, TestStore, turn } from './test-store.ts'
+import { cleanUp, freshDirectory, TestStore, turn } from './test-store.ts'
+import { watched } from './watched.ts'
 
 afterEach(cleanUp)
-
-async function watched(options: TestOptions = {}): Promise<{ store: TestStore; storage: FaultyStorage }> {
-  const directory = freshDirectory()
-  const storage = new FaultyStorage(directory)
-  const store = await TestStore.open(directory, { ...options, storage })
-  return { store, storage }
-}
 
 const write = async (store: TestStore, pairs: Record<string, string>): Promise<void> => {
   for (const [key, value] of Object.entries(pairs)) store.put(key, value)

@@ -16,19 +16,13 @@ import { namesIn } from './damage.ts'
 import { type Fault, FaultyStorage } from './faulty-storage.ts'
 import { allRecords, manifestOf } from './files.ts'
 import { ManualClock } from './manual-clock.ts'
-import { cleanUp, copyOf, freshDirectory, settings, type TestOptions, TestStore, turn } from './test-store.ts'
+import { cleanUp, copyOf, freshDirectory, settings, TestStore, turn } from './test-store.ts'
+import { watched } from './watched.ts'
 
 afterEach(() => {
   vi.restoreAllMocks()
   cleanUp()
 })
-
-async function watched(options: TestOptions = {}): Promise<{ store: TestStore; storage: FaultyStorage }> {
-  const directory = freshDirectory()
-  const storage = new FaultyStorage(directory)
-  const store = await TestStore.open(directory, { ...options, storage })
-  return { store, storage }
-}
 
 const isSync = (call: string, name: string): boolean => call === 'sync' && name.endsWith('.data')
 const isWrite = (call: string, name: string): boolean => call === 'write' && name.endsWith('.data')

@@ -14,19 +14,13 @@ import { FaultyStorage } from './faulty-storage.ts'
 import { allRecords, dataPath, manifestOf } from './files.ts'
 import { ManualClock } from './manual-clock.ts'
 import { restart } from './starts.ts'
-import { cleanUp, copyOf, freshDirectory, removeFiles, type TestOptions, TestStore, turn } from './test-store.ts'
+import { cleanUp, copyOf, freshDirectory, removeFiles, TestStore, turn } from './test-store.ts'
+import { watched } from './watched.ts'
 
 afterEach(() => {
   vi.restoreAllMocks()
   cleanUp()
 })
-
-async function watched(options: TestOptions = {}): Promise<{ store: TestStore; storage: FaultyStorage }> {
-  const directory = freshDirectory()
-  const storage = new FaultyStorage(directory)
-  const store = await TestStore.open(directory, { ...options, storage })
-  return { store, storage }
-}
 
 async function refusal(directory: string): Promise<{ code?: string; name: string; message: string }> {
   try {

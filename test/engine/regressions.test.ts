@@ -12,15 +12,9 @@ import { FaultyStorage } from './faulty-storage.ts'
 import { allRecords, manifestOf } from './files.ts'
 import { restart, STARTS } from './starts.ts'
 import { type Contents, cleanUp, copyOf, freshDirectory, type TestOptions, TestStore } from './test-store.ts'
+import { watched } from './watched.ts'
 
 afterEach(cleanUp)
-
-async function watched(options: TestOptions = {}): Promise<{ store: TestStore; storage: FaultyStorage }> {
-  const directory = freshDirectory()
-  const storage = new FaultyStorage(directory)
-  const store = await TestStore.open(directory, { ...options, storage })
-  return { store, storage }
-}
 
 const plain = (contents: Contents): Record<string, string> =>
   Object.fromEntries([...contents].map(([name, { value }]) => [name.slice(2), value]))
