@@ -1,4 +1,4 @@
-// One client: what it is (Session), and the one loop that decides what happens next.
+// A client's commands and replies: the one loop that decides what happens next. Who the client is: client.ts.
 //
 // `run` owns all control flow: it takes commands from the decoder until there are no more, or until something blocks. Whatever
 // happens elsewhere (bytes arrive, a value is read, the store goes on, a write comes through) only changes `blocked` and asks the
@@ -18,27 +18,19 @@ import type { Socket } from 'node:net'
 import { assert } from '../base/assert.ts'
 import type { Slice } from '../base/slice.ts'
 import type { Command } from '../commands/command.ts'
-import type { ReplySlot, Session, Subscriptions, Tracking, Transaction, WatchedKey } from '../commands/session.ts'
-import type { Engine } from '../engine/engine.ts'
+import type { ReplySlot, Session } from '../commands/session.ts'
 import type { Args } from '../resp/args.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
 import { INVALID, MORE, RequestDecoder } from '../resp/request.ts'
 import type { Adopted } from './adopt.ts'
-import {
-  GATE_MONITOR,
-  GATE_MULTI,
-  GATE_PAUSED,
-  GATE_PAUSED_WRITES,
-  GATE_PREPARE,
-  GATE_PROTECTED,
-  GATE_SUBSCRIBED,
-  GATE_TRACKING,
-  GATE_UNAUTHENTICATED,
-} from './gates.ts'
+import { Client } from './client.ts'
+import { clientLine } from './client-line.ts'
 import type { Gathering } from './gather.ts'
 import { Output } from './output.ts'
+import { isOverHardLimit, SoftLimit } from './output-limit.ts'
 import { Bringing, type Parked } from './parking.ts'
-import type { OutputLimit, Server } from './server.ts'
+import type { Peer } from './peer.ts'
+import type { Server } from './server.ts'
 import type { Row } from './statistics.ts'
 import type { Ticking } from './tick.ts'
 
@@ -64,40 +56,10 @@ const READ_WHILE_WAITING_BYTES = 16 * 1024
 /** Values being read for one client at a time. */
 const MAX_HOLES = 1024
 
-export interface Peer {
-  /** As CLIENT LIST shows it: 127.0.0.1:6379, [::1]:6379, or the path of a unix socket with :0. */
-  readonly address: string
-  readonly localAddress: string
-  readonly isUnix: boolean
-  readonly descriptor: number
-}
-
-export class Connection implements Session, Ticking, Gathering {
-  readonly id: number
-  readonly engine: Engine
-  readonly server: Server
-  readonly peer: Peer
+export class Connection extends Client implements Session, Ticking, Gathering {
   readonly output: Output
   readonly reply: ReplyWriter
   readonly bringing: Bringing
-  readonly connectedAt: number // ms
-  database: number
-  name: string
-  libName: string
-  libVersion: string
-  noEvict: boolean
-  replyMode: Session['replyMode']
-  watched: WatchedKey[]
-  nameBytes: number
-  watchBroken: boolean
-  closeAfterReply: boolean
-  /** EXEC is running: its commands run in one go. */
-  isExecuting: boolean
-  /** Connection-level gates: see gates.ts. */
-  closedGates: number
-  lastInteraction: number // ms
-  unauthenticatedSince: number // ms; RESET asks for the password again
-  overSoftLimitSince: number // ms, 0: it is not
   isClosed: boolean
   isDirty: boolean
   /** A request waits in server/gather.ts. */
@@ -105,9 +67,8 @@ export class Connection implements Session, Ticking, Gathering {
   isQueued: boolean
   private readonly decoder: RequestDecoder
   private readonly socket: Socket
-  private isAuthenticated: boolean
+  private readonly softLimit: SoftLimit
   private pauseBytes: number
-  private currentTransaction: Transaction | null
   private blocked: number
   private isReadingStopped: boolean
   private hasInputEnded: boolean
@@ -115,8 +76,6 @@ export class Connection implements Session, Ticking, Gathering {
   private isRunning: boolean
   private parked: Parked | null
   private step: (() => boolean) | null
-  /** What CLIENT LIST shows as cmd, also when it was refused, queued or parked; null: there is no such command. */
-  lastCommand: Command | null
   // The reply under way.
   private replyRow: Row | null
   /** Where it began, counted as in Output. */
@@ -126,49 +85,24 @@ export class Connection implements Session, Ticking, Gathering {
   /** Something waits to be said behind the reply under way. */
   hasMore: boolean
   private readonly more: { readonly message: Buffer; readonly stamp: number }[]
-  private subscribed: Subscriptions | null
-  private tracked: Tracking | null
-  private isNotTouching: boolean
   private unblocker: ((withError: boolean) => void) | null
   // What the steps of a command took so far, and its arguments for SLOWLOG.
   private steppedMs: number
   private steppedArgs: readonly Buffer[]
 
   constructor(server: Server, id: number, adopted: Adopted, peer: Peer, authenticated: boolean) {
-    const now = server.clock.now()
-    this.id = id
-    this.engine = server.engine
-    this.server = server
-    this.peer = peer
+    super(server, id, peer, authenticated)
     this.output = new Output(this, adopted.socket, server.buffers)
     this.reply = this.output.writer
     this.bringing = new Bringing(server.engine)
-    this.connectedAt = now
-    this.database = 0
-    this.name = ''
-    this.libName = ''
-    this.libVersion = ''
-    this.noEvict = false
-    this.isNotTouching = false
-    this.replyMode = 'on'
-    this.watched = []
-    this.nameBytes = 0
-    this.watchBroken = false
-    this.closeAfterReply = false
-    this.isExecuting = false
-    this.closedGates = GATE_PREPARE | GATE_PROTECTED
-    this.lastInteraction = now
-    this.unauthenticatedSince = now
-    this.overSoftLimitSince = 0
     this.isClosed = false
     this.isDirty = false
     this.isGathered = false
     this.isQueued = false
     this.decoder = new RequestDecoder(server.decoderLimits, authenticated)
     this.socket = adopted.socket
-    this.isAuthenticated = authenticated
-    this.pauseBytes = PAUSE_BYTES
-    this.currentTransaction = null
+    this.softLimit = new SoftLimit()
+    this.pauseBytes = authenticated ? PAUSE_BYTES : UNAUTHENTICATED_PAUSE_BYTES
     this.blocked = 0
     this.isReadingStopped = false
     this.hasInputEnded = false
@@ -176,19 +110,15 @@ export class Connection implements Session, Ticking, Gathering {
     this.isRunning = false
     this.parked = null
     this.step = null
-    this.lastCommand = null
     this.replyRow = null
     this.replyPosition = 0
     this.replyStamp = 0
     this.replyModeBefore = 'on'
     this.hasMore = false
     this.more = []
-    this.subscribed = null
-    this.tracked = null
     this.unblocker = null
     this.steppedMs = 0
     this.steppedArgs = []
-    this.authenticated = authenticated
   }
 
   // --- bytes
@@ -235,7 +165,7 @@ export class Connection implements Session, Ticking, Gathering {
   private run(): void {
     if (this.isRunning) return
     this.isRunning = true
-    this.engine.readsCount = !this.isNotTouching
+    this.engine.readsCount = !this.noTouch
     const { decoder, output } = this
     const { dispatch, tick } = this.server
     let budget = TURN_COST
@@ -285,7 +215,7 @@ export class Connection implements Session, Ticking, Gathering {
       this.stopWaiting()
       return
     }
-    this.engine.readsCount = !this.isNotTouching
+    this.engine.readsCount = !this.noTouch
     if (this.step !== null) this.takeStep()
     if (this.replyRow !== null && (this.blocked & (HELD | STEPPING)) === 0) this.closeReply()
     const { parked } = this
@@ -311,9 +241,9 @@ export class Connection implements Session, Ticking, Gathering {
       return
     }
     // Before anything leaves, as in Redis: what a client that reads would be sent in time is too much, too.
-    const { hardBytes, softBytes } = this.outputLimit
+    const limit = this.outputLimit
     const said = Math.max(output.pendingBytes, output.overLimitBytes)
-    if (output.overLimitBytes > 0 || (hardBytes > 0 && said > hardBytes)) {
+    if (output.overLimitBytes > 0 || isOverHardLimit(said, limit)) {
       this.closeForOutputLimit(said)
       return
     }
@@ -328,11 +258,13 @@ export class Connection implements Session, Ticking, Gathering {
       return
     }
     const pending = output.pendingBytes
-    if (softBytes === 0 || pending <= softBytes) this.overSoftLimitSince = 0
-    else if (this.overSoftLimitSince === 0) this.overSoftLimitSince = this.engine.now
+    if (this.softLimit.isOver(pending, limit, this.engine.now)) {
+      this.closeForOutputLimit(pending)
+      return
+    }
     if ((this.blocked & FULL) !== 0) {
       // With a limit, a client that does not read fills up to it and is dropped; without one it has to wait here.
-      const mayFill = (hardBytes > 0 || softBytes > 0) && this.isAuthenticated
+      const mayFill = (limit.hardBytes > 0 || limit.softBytes > 0) && this.authenticated
       if ((pending > this.pauseBytes && !mayFill) || output.openHoles > MAX_HOLES) return
       this.blocked &= ~FULL
       this.server.tick.again(this)
@@ -357,6 +289,25 @@ export class Connection implements Session, Ticking, Gathering {
   /** Waits for something of ours, so it is not idle. */
   get isWaiting(): boolean {
     return (this.blocked & (PARKED | HELD | STEPPING)) !== 0
+  }
+
+  /** Takes no more commands. */
+  get isClosing(): boolean {
+    return (this.blocked & CLOSING) !== 0
+  }
+
+  /** What it sends is read. */
+  get isRead(): boolean {
+    return !this.isReadingStopped
+  }
+
+  /** Time has passed, and it may not have read for too long. Unix time in ms. */
+  checkOutputLimit(now: number): void {
+    const { pendingBytes } = this.output
+    const limit = this.outputLimit
+    if (isOverHardLimit(pendingBytes, limit) || this.softLimit.isOver(pendingBytes, limit, now)) {
+      this.closeForOutputLimit(pendingBytes)
+    }
   }
 
   get waitsForRelease(): boolean {
@@ -430,7 +381,7 @@ export class Connection implements Session, Ticking, Gathering {
       return // send() looks at the limit: whoever is at work now must not be closed
     }
     const limit =
-      this.outputLimit.hardBytes || (this.subscribed === null ? MAX_UNASKED_BYTES : Number.POSITIVE_INFINITY)
+      this.outputLimit.hardBytes || (this.subscriptions === null ? MAX_UNASKED_BYTES : Number.POSITIVE_INFINITY)
     if (output.pendingBytes > limit) this.closeForOutputLimit(output.pendingBytes)
   }
 
@@ -444,29 +395,6 @@ export class Connection implements Session, Ticking, Gathering {
     this.more.length = 0
   }
 
-  get subscriptions(): Subscriptions | null {
-    return this.subscribed
-  }
-
-  set subscriptions(value: Subscriptions | null) {
-    this.subscribed = value
-    this.gate(GATE_SUBSCRIBED, value !== null && this.protocol === 2)
-  }
-
-  get tracking(): Tracking | null {
-    return this.tracked
-  }
-
-  set tracking(value: Tracking | null) {
-    this.tracked = value
-    this.gate(GATE_TRACKING, value !== null)
-  }
-
-  /** What of its replies it may leave unread. */
-  get outputLimit(): OutputLimit {
-    return this.subscribed === null ? this.server.outputLimit : this.server.subscribersOutputLimit
-  }
-
   unblock(withError: boolean): boolean {
     const { unblocker } = this
     if (unblocker === null || this.isClosed) return false
@@ -474,74 +402,8 @@ export class Connection implements Session, Ticking, Gathering {
     return true
   }
 
-  /** CLIENT NO-TOUCH: what this client reads is not counted as accessed. */
-  get noTouch(): boolean {
-    return this.isNotTouching
-  }
-
-  set noTouch(value: boolean) {
-    this.isNotTouching = value
-    this.engine.readsCount = !value
-  }
-
-  /** enable-debug-command, enable-module-command: whether this client may run what they protect. */
-  isAllowed(directive: 'enable-debug-command' | 'enable-module-command'): boolean {
-    const who = this.server.config.get(directive)
-    return who === 'yes' || (who === 'local' && this.isLocal)
-  }
-
-  private get isLocal(): boolean {
-    return this.peer.isUnix || /^(127\.|\[?::1)/.test(this.peer.address)
-  }
-
-  get isMonitor(): boolean {
-    return (this.closedGates & GATE_MONITOR) !== 0
-  }
-
-  set isMonitor(value: boolean) {
-    this.gate(GATE_MONITOR, value)
-  }
-
-  closePauseGates(gates: number): void {
-    this.closedGates = (this.closedGates & ~(GATE_PAUSED | GATE_PAUSED_WRITES)) | gates
-  }
-
   call(command: Command, args: Args): void {
     this.server.dispatch.call(this, command, args)
-  }
-
-  get now(): number {
-    return this.engine.now
-  }
-
-  get authenticated(): boolean {
-    return this.isAuthenticated
-  }
-
-  set authenticated(value: boolean) {
-    if (this.isAuthenticated && !value) this.unauthenticatedSince = this.server.clock.now()
-    this.isAuthenticated = value
-    this.pauseBytes = value ? PAUSE_BYTES : UNAUTHENTICATED_PAUSE_BYTES
-    this.decoder.authenticated = value
-    this.gate(GATE_UNAUTHENTICATED, !value)
-  }
-
-  get protocol(): 2 | 3 {
-    return this.reply.protocol
-  }
-
-  set protocol(value: 2 | 3) {
-    this.reply.protocol = value
-    this.gate(GATE_SUBSCRIBED, value === 2 && this.subscribed !== null)
-  }
-
-  get transaction(): Transaction | null {
-    return this.currentTransaction
-  }
-
-  set transaction(value: Transaction | null) {
-    this.currentTransaction = value
-    this.gate(GATE_MULTI, value !== null)
   }
 
   discardTransaction(): void {
@@ -549,8 +411,9 @@ export class Connection implements Session, Ticking, Gathering {
     this.server.unwatch(this)
   }
 
-  private gate(bit: number, isClosed: boolean): void {
-    this.closedGates = isClosed ? this.closedGates | bit : this.closedGates & ~bit
+  protected onAuthenticated(isAuthenticated: boolean): void {
+    this.pauseBytes = isAuthenticated ? PAUSE_BYTES : UNAUTHENTICATED_PAUSE_BYTES
+    this.decoder.authenticated = isAuthenticated
   }
 
   // --- replies under way, for dispatch
@@ -752,11 +615,16 @@ export class Connection implements Session, Ticking, Gathering {
     this.socket.resume()
   }
 
-  // --- description
+  // --- what it costs
 
   /** Bytes received that are not whole commands yet. */
   get inputBytes(): number {
     return this.decoder.waitingBytes
+  }
+
+  /** Of the command that waits. */
+  get parkedBytes(): number {
+    return this.parked?.args.byteLength ?? 0
   }
 
   /** Bytes of memory this client costs beyond its object. */
@@ -765,54 +633,6 @@ export class Connection implements Session, Ticking, Gathering {
   }
 
   describe(): string {
-    const now = this.server.clock.now()
-    const { output, peer, subscribed, tracked, transaction } = this
-    let flags = ''
-    if (this.isMonitor) flags += 'O'
-    if (this.subscribed !== null) flags += 'P'
-    if (transaction !== null) flags += 'x'
-    if ((this.blocked & (HELD | STEPPING | PARKED)) !== 0) flags += 'b'
-    if (tracked !== null) flags += 't'
-    if (tracked?.isBroken) flags += 'R'
-    if (tracked?.broadcast) flags += 'B'
-    if (this.watchBroken) flags += 'd'
-    if ((this.blocked & CLOSING) !== 0 || this.closeAfterReply) flags += 'c'
-    if (peer.isUnix) flags += 'U'
-    if (this.noEvict) flags += 'e'
-    if (this.noTouch) flags += 'T'
-    const command = this.lastCommand === null ? 'NULL' : this.lastCommand.name.toLowerCase()
-    const { inputBytes } = this
-    return [
-      `id=${this.id}`,
-      `addr=${peer.address}`,
-      `laddr=${peer.localAddress}`,
-      `fd=${peer.descriptor}`,
-      `name=${this.name}`,
-      `age=${Math.floor((now - this.connectedAt) / 1000)}`,
-      `idle=${Math.floor((now - this.lastInteraction) / 1000)}`,
-      `flags=${flags === '' ? 'N' : flags}`,
-      `db=${this.database}`,
-      `sub=${subscribed?.channel.size ?? 0}`,
-      `psub=${subscribed?.pattern.size ?? 0}`,
-      `ssub=${subscribed?.shard.size ?? 0}`,
-      `multi=${transaction === null ? -1 : transaction.queue.length}`,
-      `qbuf=${inputBytes}`,
-      'qbuf-free=0',
-      `argv-mem=${this.parked?.args.byteLength ?? 0}`,
-      `multi-mem=${transaction?.bytes ?? 0}`,
-      `rbs=${this.reply.bytes.length}`,
-      `rbp=${this.reply.bytes.length}`,
-      `obl=${this.reply.length}`,
-      `oll=${output.openHoles}`,
-      `omem=${output.pendingBytes}`,
-      `tot-mem=${this.heldBytes}`,
-      `events=${this.isReadingStopped ? '' : 'r'}${output.stuck ? 'w' : ''}`,
-      `cmd=${command}`,
-      'user=default',
-      `redir=${tracked?.redirect ?? -1}`,
-      `resp=${this.protocol}`,
-      `lib-name=${this.libName}`,
-      `lib-ver=${this.libVersion}`,
-    ].join(' ')
+    return clientLine(this, this.server.clock.now())
   }
 }

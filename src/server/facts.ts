@@ -49,7 +49,7 @@ export function gatherFacts(server: Server): Facts {
     configFile: config.file ?? '',
     clients: {
       connected: server.clientCount,
-      max: server.maxClients,
+      max: server.admission.maxClients,
       waiting,
       bufferBytes,
       recentInputBytes: statistics.recentInput.largest,

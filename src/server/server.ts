@@ -21,9 +21,10 @@ import type { Engine, EngineEvents } from '../engine/engine.ts'
 import { GATE_FAILED, GATE_STALLED } from '../engine/engine.ts'
 import { renderInfo } from '../observability/info.ts'
 import type { DecoderLimits } from '../resp/request.ts'
-import { adopt, descriptorOf } from './adopt.ts'
+import { Admission, type AdmissionOptions } from './admission.ts'
+import { adopt } from './adopt.ts'
 import { BufferPool } from './buffer-pool.ts'
-import { Connection, type Peer } from './connection.ts'
+import { Connection } from './connection.ts'
 import { Dispatch } from './dispatch.ts'
 import { gatherFacts } from './facts.ts'
 import { Gather } from './gather.ts'
@@ -31,9 +32,10 @@ import { LatencyMonitor } from './latency.ts'
 import { memoryFacts, purgeMemory, usedMemoryBytes } from './memory.ts'
 import { Monitor } from './monitor.ts'
 import { Notifications } from './notifications.ts'
+import type { OutputLimit } from './output-limit.ts'
 import { Passwords } from './passwords.ts'
 import { Pause } from './pause.ts'
-import { DENIED, isLocal } from './protected-mode.ts'
+import { peerOf } from './peer.ts'
 import { PubSub } from './pubsub.ts'
 import { Slowlog } from './slowlog.ts'
 import { Statistics } from './statistics.ts'
@@ -45,36 +47,16 @@ import { Watch } from './watch.ts'
 const RECEIVE_BYTES = 64 * 1024
 /** Who has a password to give has given it by then. */
 const AUTHENTICATION_SECONDS = 60
-/** A refused client is told why, if it listens; it is not waited for. */
-const REFUSAL_MS = 1000
 /** Node's timers reach no further. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-export interface OutputLimit {
-  readonly hardBytes: number
-  readonly softBytes: number
-  readonly softSeconds: number
-}
-
-export interface ServerOptions {
-  readonly config: Config
+export interface ServerOptions extends AdmissionOptions {
   readonly table: CommandTable
-  readonly clock: Clock
-  readonly logger: Logger
-  /** Descriptors this process may have open; 0 unknown. */
-  readonly descriptorLimit: number
   /** SHUTDOWN was asked for. */
   readonly onShutdown: (options: { nosave: boolean; now: boolean }) => void
   /** SHUTDOWN ABORT: false when there is nothing to abort. */
   readonly onAbortShutdown: () => boolean
-  /** For tests: who counts as a local client. */
-  readonly isLocal?: (socket: Socket) => boolean
 }
-
-/** Descriptors that clients may not have: segments, hints, merges, and a few to spare. */
-const STORE_DESCRIPTORS = 32
-/** What the process itself has open: standard streams, the log, epoll, pipes of the thread pool. */
-const PROCESS_DESCRIPTORS = 32
 
 export class Server implements ServerPort {
   readonly config: Config
@@ -109,7 +91,7 @@ export class Server implements ServerPort {
   announced: number
   /** client-output-buffer-limit of clients with subscriptions. */
   subscribersOutputLimit: OutputLimit
-  maxClients: number
+  readonly admission: Admission
   port: number
   pubsub!: PubSub
   tracking!: TrackingTable
@@ -122,7 +104,6 @@ export class Server implements ServerPort {
   private nextId: number
   private idleSeconds: number
   private keepaliveSeconds: number
-  private isProtected: boolean
   private cronTimer: Timer | null
   private cronMs: number
   private lastSecond: number
@@ -150,7 +131,7 @@ export class Server implements ServerPort {
     this.outputLimit = config.get('client-output-buffer-limit').normal
     this.announced = 0
     this.subscribersOutputLimit = config.get('client-output-buffer-limit').pubsub
-    this.maxClients = 0
+    this.admission = new Admission(options)
     this.port = config.get('port')
     this.options = options
     this.passwords = new Passwords(config.get('requirepass'))
@@ -161,7 +142,6 @@ export class Server implements ServerPort {
     this.keepaliveSeconds = 0
     this.hllSparseMaxBytes = Number(config.get('hll-sparse-max-bytes'))
     this.compressesPayloads = config.get('rdbcompression')
-    this.isProtected = true
     this.cronTimer = null
     this.cronMs = 100
     this.lastSecond = 0
@@ -222,13 +202,10 @@ export class Server implements ServerPort {
   /** A client was accepted; nothing of it has been read. */
   readonly accept = (accepted: Socket, isUnix: boolean): void => {
     this.statistics.connectionsReceived++
-    if (this.connections.size >= this.maxClients) {
-      this.refuse(accepted, 'ERR max number of clients reached')
-      return
-    }
-    const isTrusted = isUnix || (this.options.isLocal ?? isLocal)(accepted)
-    if (this.isProtected && !this.passwords.required && !isTrusted) {
-      this.refuse(accepted, DENIED)
+    const refusal = this.admission.refusal(accepted, isUnix, this.connections.size, this.passwords.required)
+    if (refusal !== null) {
+      this.statistics.connectionsRejected++
+      this.admission.refuse(accepted, refusal)
       return
     }
     const peer = peerOf(accepted, isUnix, this.config.get('unixsocket'))
@@ -286,14 +263,6 @@ export class Server implements ServerPort {
     yield* this.connections.values()
   }
 
-  private refuse(socket: Socket, text: string): void {
-    this.statistics.connectionsRejected++
-    socket.on('error', () => {})
-    const late = this.clock.after(REFUSAL_MS, () => socket.destroy())
-    socket.on('close', () => late.cancel())
-    socket.end(`-${text}\r\n`, () => socket.destroy())
-  }
-
   private unparkStalled(): void {
     if ((this.engine.gate & GATE_STALLED) !== 0) return
     const waiting = [...this.stalled]
@@ -328,14 +297,12 @@ export class Server implements ServerPort {
 
   private closeLateClients(now: number): void {
     for (const connection of [...this.connections.values()]) {
-      const { output, subscriptions } = connection
-      const { hardBytes, softBytes, softSeconds } = connection.outputLimit
       const idle = now - connection.lastInteraction
       if (
         this.idleSeconds > 0 &&
         idle > this.idleSeconds * 1000 &&
         !connection.isWaiting &&
-        subscriptions === null &&
+        connection.subscriptions === null &&
         !connection.isMonitor
       ) {
         this.logger.verbose(`Closing idle client: ${connection.describe()}`)
@@ -343,13 +310,7 @@ export class Server implements ServerPort {
       } else if (!connection.authenticated && now - connection.unauthenticatedSince > AUTHENTICATION_SECONDS * 1000) {
         this.logger.verbose(`Closing client that did not authenticate: ${connection.describe()}`)
         connection.close()
-      } else if (hardBytes > 0 && output.pendingBytes > hardBytes) {
-        connection.closeForOutputLimit(output.pendingBytes)
-      } else if (softBytes > 0 && output.pendingBytes > softBytes) {
-        const since = connection.overSoftLimitSince
-        if (since === 0) connection.overSoftLimitSince = now
-        else if (now - since > softSeconds * 1000) connection.closeForOutputLimit(output.pendingBytes)
-      } else connection.overSoftLimitSince = 0
+      } else connection.checkOutputLimit(now)
     }
   }
 
@@ -562,9 +523,6 @@ export class Server implements ServerPort {
       })
     }
     follow(['requirepass'], () => this.passwords.set(config.get('requirepass')))
-    follow(['protected-mode'], () => {
-      this.isProtected = config.get('protected-mode')
-    })
     follow(['timeout'], () => {
       this.idleSeconds = config.get('timeout')
     })
@@ -588,16 +546,6 @@ export class Server implements ServerPort {
       this.outputLimit = config.get('client-output-buffer-limit').normal
       this.subscribersOutputLimit = config.get('client-output-buffer-limit').pubsub
     })
-    this.maxClients = this.affordableClients(config.get('maxclients'))
-    config.onChange(['maxclients'], () => {
-      const wanted = config.get('maxclients')
-      const most = this.mostClients
-      if (wanted > most) {
-        return `The operating system is not able to handle the specified number of clients, try with ${most}`
-      }
-      this.maxClients = wanted
-      return null
-    })
   }
 
   /** What is measured. Only now, since dispatch has to know. */
@@ -620,23 +568,6 @@ export class Server implements ServerPort {
     config.onChange(names, apply)
     config.onChange(['latency-tracking-info-percentiles'], () => null) // INFO asks for them
   }
-
-  /** How many clients the process has descriptors for. */
-  private get mostClients(): number {
-    const limit = this.options.descriptorLimit
-    return limit === 0 ? Number.POSITIVE_INFINITY : Math.max(1, limit - STORE_DESCRIPTORS - PROCESS_DESCRIPTORS)
-  }
-
-  private affordableClients(wanted: number): number {
-    const most = this.mostClients
-    if (wanted <= most) return wanted
-    const limit = this.options.descriptorLimit
-    this.logger.warning(
-      `You requested maxclients of ${wanted} requiring at least ${wanted + limit - most} max file descriptors. ` +
-        `Current maximum open files is ${limit}. maxclients has been reduced to ${most}.`,
-    )
-    return most
-  }
 }
 
 function matches(filter: ClientFilter, connection: Connection, self: Session, now: number): boolean {
@@ -648,21 +579,4 @@ function matches(filter: ClientFilter, connection: Connection, self: Session, no
   if (localAddress !== undefined && connection.peer.localAddress !== localAddress) return false
   if (user !== undefined && (user !== 'default' || !connection.authenticated)) return false
   return maxAgeSeconds === undefined || now - connection.connectedAt >= maxAgeSeconds * 1000
-}
-
-function peerOf(socket: Socket, isUnix: boolean, path: string): Peer | null {
-  const descriptor = descriptorOf(socket)
-  if (isUnix) return { address: `${path}:0`, localAddress: `${path}:0`, isUnix, descriptor }
-  const { remoteAddress, remotePort, localAddress, localPort } = socket
-  if (remoteAddress === undefined || localAddress === undefined) return null
-  return {
-    address: endpoint(remoteAddress, remotePort),
-    localAddress: endpoint(localAddress, localPort),
-    isUnix,
-    descriptor,
-  }
-}
-
-function endpoint(address: string, port: number | undefined): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 }
