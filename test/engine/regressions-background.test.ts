@@ -154,6 +154,16 @@ function noting(directory: string, read: (memory: ArrayBufferLike) => void): Sto
   }
 }
 
+/** Something to merge, and in it a tombstone: it asks all segments outside about its key. */
+async function leaveTombstone(store: TestStore): Promise<void> {
+  store.put('gone', 'v')
+  store.put('dead', '1'.repeat(1000))
+  store.put('dead', '2')
+  await store.tick()
+  store.remove('gone')
+  await store.tick()
+}
+
 test('a merge keeps filters of the segments outside, not their whole hints', async () => {
   const directory = freshDirectory()
   const memory: WeakRef<ArrayBufferLike>[] = []
@@ -168,12 +178,7 @@ test('a merge keeps filters of the segments outside, not their whole hints', asy
     await store.seal()
     await store.quiet()
   }
-  store.put('gone', 'v')
-  store.put('dead', '1'.repeat(1000))
-  store.put('dead', '2')
-  await store.tick()
-  store.remove('gone')
-  await store.tick()
+  await leaveTombstone(store)
   memory.length = 0
   const { merge } = store.engine
   let held = -1
@@ -208,12 +213,7 @@ test('a stop does not wait for a merge to read the hints of all segments', async
     await store.seal()
   }
   await store.quiet()
-  store.put('gone', 'v')
-  store.put('dead', '1'.repeat(1000))
-  store.put('dead', '2')
-  await store.tick()
-  store.remove('gone')
-  await store.tick()
+  await leaveTombstone(store)
   reads = 0
   const closed = new Promise<void>((resolve) => {
     onFirst = () => void store.close().then(resolve)

@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Random, randomFrom } from '../harness/random.ts'
 import { type Server, startServer } from '../harness/server.ts'
-import { type Action, type Called, type CallKind, type Rule, Shim } from './control.ts'
+import { type Action, CALLS, type Called, type CallKind, type Rule, Shim } from './control.ts'
 import type { History } from './history.ts'
 import { CLIENTS, find, past, Teller, tell, tellersAfter, tiny, type Weather } from './story.ts'
 
@@ -37,21 +37,7 @@ export interface Fault {
 }
 
 const ERRORS: Readonly<Record<NonNullable<Way['error']>, readonly CallKind[]>> = {
-  EIO: [
-    'open',
-    'create',
-    'read',
-    'write',
-    'sync',
-    'syncDirectory',
-    'size',
-    'close',
-    'rename',
-    'unlink',
-    'makeDirectory',
-    'list',
-    'space',
-  ],
+  EIO: CALLS,
   ENOSPC: ['create', 'write', 'sync', 'rename', 'makeDirectory'],
   EMFILE: ['open', 'create', 'list'],
   EDQUOT: ['create', 'write', 'sync', 'rename', 'makeDirectory'],

@@ -6,6 +6,7 @@ import { type Background, inlineBackground } from '../../src/engine/background.t
 import type { Bitcask } from '../../src/engine/bitcask.ts'
 import { type EngineSettings, NONE } from '../../src/engine/engine.ts'
 import { openOn } from '../../src/engine/open.ts'
+import { settings as testSettings } from '../engine/test-store.ts'
 import { randomFrom } from '../harness/random.ts'
 import { type Disk, MemoryStorage } from './memory-storage.ts'
 import { StillClock } from './still-clock.ts'
@@ -13,20 +14,10 @@ import { StillClock } from './still-clock.ts'
 export const DATABASES = 4
 
 const settings: EngineSettings = {
-  appendfsync: 'everysec',
+  ...testSettings,
   segmentSizeBytes: 6000,
-  segmentAgeSeconds: 0,
   valueCacheBytes: 0,
-  mergeEnabled: false,
   mergeIntervalMs: 2 ** 30,
-  mergeWindow: 'always',
-  mergeRateBytesPerSecond: 0,
-  mergeTriggerFragmentation: 60,
-  mergeTriggerDeadBytes: 2 ** 29,
-  mergeThresholdFragmentation: 40,
-  mergeThresholdDeadBytes: 2 ** 27,
-  mergeThresholdSmallFile: 0,
-  scrubRateBytesPerSecond: 0,
 }
 
 export interface RotOptions extends Partial<EngineSettings> {

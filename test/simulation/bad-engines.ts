@@ -2,7 +2,7 @@
 
 import { dataName } from '../../src/engine/filename.ts'
 import { HintBuilder, type HintResult, type HintSubject, storeHint } from '../../src/engine/hint.ts'
-import { DEAD, KEEP } from '../../src/engine/merge.ts'
+import { DEAD, KEEP, type Question } from '../../src/engine/merge.ts'
 import { HEAD_GOOD, KIND_TOMBSTONE, KIND_TOUCH } from '../../src/engine/record.ts'
 import { SegmentScanner } from '../../src/engine/scanner.ts'
 import { SEGMENT_HEADER_BYTES } from '../../src/engine/segment-header.ts'
@@ -11,53 +11,25 @@ import { close, open, run, type Task } from '../../src/engine/task.ts'
 import type { BadBackground } from './world.ts'
 
 /** A merge that drops every tombstone it meets: what older segments outside of it hold comes back. */
-export const dropsTombstones: BadBackground = (background) => ({
-  ...background,
-  merge: (job, handlers, done) =>
-    background.merge(
-      job,
-      {
-        ...handlers,
-        ask: (question, reply) =>
-          handlers.ask(question, (answer) => reply(answer.map((verdict) => (verdict === KEEP ? DEAD : verdict)))),
-      },
-      done,
-    ),
-})
+export const dropsTombstones = mergesWith((verdict) => (verdict === KEEP ? DEAD : verdict))
 
 /** A merge that does not copy touches: a changed expiry goes with its segment. */
-export const forgetsTouches: BadBackground = (background) => ({
-  ...background,
-  merge: (job, handlers, done) =>
-    background.merge(
-      job,
-      {
-        ...handlers,
-        ask: (question, reply) =>
-          handlers.ask(question, (answer) =>
-            reply(answer.map((verdict, i) => (question.kinds[i] === KIND_TOUCH ? DEAD : verdict))),
-          ),
-      },
-      done,
-    ),
-})
+export const forgetsTouches = mergesWith((verdict, i, question) => (question.kinds[i] === KIND_TOUCH ? DEAD : verdict))
 
 /** A merge that loses the last record of every question. */
-export const losesRecords: BadBackground = (background) => ({
-  ...background,
-  merge: (job, handlers, done) =>
-    background.merge(
-      job,
-      {
-        ...handlers,
-        ask: (question, reply) =>
-          handlers.ask(question, (answer) =>
-            reply(answer.map((verdict, i) => (i === question.count - 1 ? DEAD : verdict))),
-          ),
-      },
-      done,
-    ),
-})
+export const losesRecords = mergesWith((verdict, i, question) => (i === question.count - 1 ? DEAD : verdict))
+
+/** A merge that is told other answers than the keydir's. */
+function mergesWith(other: (verdict: number, i: number, question: Question) => number): BadBackground {
+  return (background) => ({
+    ...background,
+    merge: (job, handlers, done) => {
+      const ask: typeof handlers.ask = (question, reply) =>
+        handlers.ask(question, (answer) => reply(answer.map((verdict, i) => other(verdict, i, question))))
+      return background.merge(job, { ...handlers, ask }, done)
+    },
+  })
+}
 
 /** Hints without tombstones: deletes are forgotten at the start, where older values come from another segment. */
 export const hintsWithoutTombstones: BadBackground = hintsOf((kind) => kind !== KIND_TOMBSTONE)

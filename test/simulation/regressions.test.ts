@@ -2,27 +2,13 @@
 
 import { expect, test } from 'vitest'
 import { sliceOf } from '../../src/base/slice.ts'
-import { type EngineSettings, GATE_FAILED, NONE } from '../../src/engine/engine.ts'
+import { GATE_FAILED, NONE } from '../../src/engine/engine.ts'
 import { SimulatedDisk } from './disk.ts'
 import { Scheduler } from './scheduler.ts'
+import { storySettings } from './settings.ts'
 import { World } from './world.ts'
 
-const SETTINGS: EngineSettings = {
-  appendfsync: 'no',
-  segmentSizeBytes: 4096,
-  segmentAgeSeconds: 0,
-  valueCacheBytes: 0,
-  mergeEnabled: false,
-  mergeIntervalMs: 1000,
-  mergeWindow: 'always',
-  mergeRateBytesPerSecond: 0,
-  mergeTriggerFragmentation: 60,
-  mergeTriggerDeadBytes: 100_000,
-  mergeThresholdFragmentation: 40,
-  mergeThresholdDeadBytes: 100_000,
-  mergeThresholdSmallFile: 0,
-  scrubRateBytesPerSecond: 0,
-}
+const SETTINGS = storySettings({ appendfsync: 'no', segmentSizeBytes: 4096 })
 
 function start(disk: (scheduler: Scheduler) => SimulatedDisk, seed: number, settings = SETTINGS): World {
   const scheduler = new Scheduler(seed)

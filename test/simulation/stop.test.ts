@@ -3,29 +3,14 @@
 
 import { expect, test } from 'vitest'
 import { sliceOf } from '../../src/base/slice.ts'
-import type { EngineSettings } from '../../src/engine/engine.ts'
 import { SimulatedDisk } from './disk.ts'
 import type { FaultKind } from './faults.ts'
 import { difference, type State, sameState, withKey } from './model.ts'
 import { Scheduler } from './scheduler.ts'
+import { storySettings } from './settings.ts'
 import { World } from './world.ts'
 
-const SETTINGS: EngineSettings = {
-  appendfsync: 'everysec',
-  segmentSizeBytes: 600,
-  segmentAgeSeconds: 0,
-  valueCacheBytes: 0,
-  mergeEnabled: false,
-  mergeIntervalMs: 1000,
-  mergeWindow: 'always',
-  mergeRateBytesPerSecond: 0,
-  mergeTriggerFragmentation: 60,
-  mergeTriggerDeadBytes: 100_000,
-  mergeThresholdFragmentation: 40,
-  mergeThresholdDeadBytes: 100_000,
-  mergeThresholdSmallFile: 0,
-  scrubRateBytesPerSecond: 0,
-}
+const SETTINGS = storySettings({ appendfsync: 'everysec', segmentSizeBytes: 600 })
 const DATABASES = 2
 const STRIDE = process.env['CASKY_TEST_FULL'] === '1' ? 1 : 7
 
