@@ -10,17 +10,20 @@ export interface Clock {
   now(): number
   /** Monotonic milliseconds with fractions: for durations and deadlines. Never jumps. */
   monotonic(): number
-  /** Calls back once after that many milliseconds. Does not keep the process alive. */
+  /** Calls back once after that many milliseconds, or 24 days if they are more. Does not keep the process alive. */
   after(ms: number, run: () => void): Timer
   /** Calls back once, after I/O that is ready now has had its turn. For work done in slices. */
   soon(run: () => void): void
 }
 
+/** Node takes more for a mistake, and calls back after a millisecond. */
+export const MAX_TIMER_MS = 2 ** 31 - 1
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(ms, run) {
-    const timer = setTimeout(run, ms)
+    const timer = setTimeout(run, Math.min(ms, MAX_TIMER_MS))
     timer.unref()
     return { cancel: () => clearTimeout(timer) }
   },

@@ -12,12 +12,12 @@
 
 import { blockThread } from '../base/clock.ts'
 import { Slice } from '../base/slice.ts'
-import { NONE } from '../engine/engine.ts'
+import { GATE_LOADING, NONE } from '../engine/engine.ts'
 import type { Args } from '../resp/args.ts'
 import { withoutAccess } from './access.ts'
 import { ADMIN, type Command, LOADING, NOSCRIPT, PROTECTED, STALE } from './command.ts'
 import { Serialization } from './dump-payload.ts'
-import { NO_SUCH_KEY } from './errors.ts'
+import { NO_SUCH_KEY, STILL_LOADING } from './errors.ts'
 import { replyWithHelp } from './help.ts'
 import { encodingOf, referencesTo, SECOND_KEY } from './object.ts'
 import type { Session } from './session.ts'
@@ -96,7 +96,15 @@ function sleep(session: Session, args: Args): void {
   session.reply.ok()
 }
 
+// DEBUG itself is allowed meanwhile, as in Redis: SLEEP, SET-ACTIVE-EXPIRE and the like need no keys.
+function isLoading({ engine, reply }: Session): boolean {
+  if ((engine.gate & GATE_LOADING) === 0) return false
+  reply.error(STILL_LOADING)
+  return true
+}
+
 function object(session: Session, args: Args): void {
+  if (isLoading(session)) return
   const { engine, reply, database, now } = session
   const entry = engine.find(database, args.at(2))
   if (entry === NONE) return reply.error(NO_SUCH_KEY)
@@ -131,6 +139,7 @@ function reload(session: Session, args: Args): void {
       return reply.error('ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.')
     }
   }
+  if (isLoading(session)) return
   // What a transaction does is written at its end, so there is nothing to wait for in it.
   if (!saves || session.isExecuting) {
     engine.forgetValues()

@@ -8,6 +8,7 @@ export const WRONG_TYPE = 'WRONGTYPE Operation against a key holding the wrong k
 export const NO_SUCH_KEY = 'ERR no such key'
 export const SAME_OBJECT = 'ERR source and destination objects are the same'
 export const DATABASE_RANGE = 'ERR DB index is out of range'
+export const STILL_LOADING = 'LOADING Redis is loading the dataset in memory'
 export const STRING_TOO_LONG = 'ERR string exceeds maximum allowed size (proto-max-bulk-len)'
 
 /** The name as Redis shows it: lower case, subcommands with a bar ('config|set'). */

@@ -538,7 +538,7 @@ const found = new Slice()
 // --- whole databases
 
 function flushdb(session: Session, args: Args): void {
-  if (!flushMode(session, args)) return
+  if (!flushMode(session, args) || !mapFits(session)) return
   const { engine, server, database } = session
   server.touchDatabase(database)
   engine.flushDatabase(database)
@@ -547,13 +547,16 @@ function flushdb(session: Session, args: Args): void {
 }
 
 function flushall(session: Session, args: Args): void {
-  if (!flushMode(session, args)) return
+  if (!flushMode(session, args) || !mapFits(session)) return
   const { engine, server } = session
   for (let database = 0; database < server.databases; database++) server.touchDatabase(database)
   engine.flushAll()
   server.tracking.flushed()
   session.reply.ok()
 }
+
+// Each of these writes where all databases are now.
+const mapFits = (session: Session): boolean => batchFits(session, 64 + 8 * session.server.databases)
 
 /** ASYNC, SYNC or nothing. False: something else, and the client has been told. */
 function flushMode(session: Session, args: Args): boolean {
@@ -571,6 +574,7 @@ function swapdb(session: Session, args: Args): void {
   if (b === null) return reply.error('ERR invalid second DB index')
   if (a < 0 || b < 0 || a >= server.databases || b >= server.databases) return reply.error(DATABASE_RANGE)
   if (a !== b) {
+    if (!mapFits(session)) return
     server.touchDatabase(a, b)
     server.touchDatabase(b, a)
     engine.swapDatabases(a, b)

@@ -12,7 +12,7 @@ import { MAX_SPANS, type Spans } from '../base/spans.ts'
 import { BroughtValues } from './brought.ts'
 import { ValueCache } from './cache/value-cache.ts'
 import { ColdReads, checkRecord, type ReadDone, RecordPlace } from './cold-reads.ts'
-import { DATABASES_KEY, type Databases } from './databases.ts'
+import { DATABASES_KEY, type Databases, type Mapped } from './databases.ts'
 import { DoomedDatabases } from './doomed.ts'
 import {
   CHANGED,
@@ -88,7 +88,7 @@ export interface SystemRecord {
 }
 
 interface DatabasesBefore {
-  readonly map: Uint32Array
+  readonly mapped: Mapped
   readonly system: SystemRecord
   readonly doomed: number[]
 }
@@ -592,7 +592,7 @@ export class Bitcask implements Engine {
   }
 
   private flushSome(databases: readonly number[]): void {
-    const before = this.databases.snapshot()
+    const before = this.databases.mapped(databases)
     const doomed = databases.map((n) => this.databases.renew(n))
     this.appendDatabases(before, doomed)
     this.doomed.add(doomed, this.log.appended)
@@ -602,13 +602,13 @@ export class Bitcask implements Engine {
 
   swapDatabases(a: number, b: number): void {
     if (a === b) return
-    const before = this.databases.snapshot()
+    const before = this.databases.mapped([a, b])
     this.databases.swap(a, b)
     this.appendDatabases(before, [])
     this.lastRemoval = this.log.appended
   }
 
-  private appendDatabases(before: Uint32Array, doomed: number[]): void {
+  private appendDatabases(mapped: Mapped, doomed: number[]): void {
     const { log } = this
     const key = this.keySlice.set(DATABASES_KEY, 0, DATABASES_KEY.length)
     const map = this.databases.encode()
@@ -618,7 +618,7 @@ export class Bitcask implements Engine {
     const bytes = recordBytes(0, DATABASES_KEY.length, map.length)
     this.system = { segment: log.active, offset: log.offset, bytes, sequence }
     this.creditSystem(1)
-    const row: DatabasesBefore = { map: before, system, doomed }
+    const row: DatabasesBefore = { mapped, system, doomed }
     this.undo.push(UNDO_DATABASES, sequence, 0, 0, 0, 0, 0, false, 0, row)
     this.dependsOn = sequence
   }
@@ -758,7 +758,7 @@ export class Bitcask implements Engine {
         return
       case UNDO_DATABASES: {
         const before = row.extra as DatabasesBefore
-        this.databases.restore(before.map)
+        this.databases.restore(before.mapped)
         this.doomed.restore(before.doomed)
         this.creditSystem(-1)
         this.system = before.system

@@ -12,6 +12,9 @@ import { assert } from '../base/assert.ts'
 export const DATABASES_KEY = Buffer.from('databases', 'latin1')
 const FIRST_GIVEN_ID = 2 ** 20
 
+/** Logical databases, each with its physical id. */
+export type Mapped = readonly (readonly [logical: number, physical: number])[]
+
 export class Databases {
   /** physical[logical]. */
   readonly physical: Uint32Array
@@ -54,13 +57,13 @@ export class Databases {
     this.physical[b] = physical
   }
 
-  /** A copy of the map, for undo; ids given out since are not given out again. */
-  snapshot(): Uint32Array {
-    return this.physical.slice()
+  /** Where these databases are now, for undo; ids given out since are not given out again. */
+  mapped(logical: readonly number[]): Mapped {
+    return logical.map((n) => [n, this.physical[n] as number])
   }
 
-  restore(snapshot: Uint32Array): void {
-    this.physical.set(snapshot)
+  restore(mapped: Mapped): void {
+    for (const [logical, physical] of mapped) this.physical[logical] = physical
   }
 
   encode(): Buffer {

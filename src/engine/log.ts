@@ -233,11 +233,11 @@ export class Log {
     return this.batchDepth > 0
   }
 
-  // Anchors and rotation that are due before a record of that length. A batch and its end stay together.
+  // Anchors and rotation that are due before a record of that length. A batch and its end stay together, so only its first record goes over
+  // (without that, a client that writes nothing but batches would never see a second segment, and nothing would ever be merged).
   private makeRoom(length: number, kind: number): void {
     if (
-      this.batchDepth === 0 &&
-      kind !== KIND_BATCH_END &&
+      (this.batchDepth === 0 ? kind !== KIND_BATCH_END : this.batchCount === 1) &&
       this.next !== null &&
       this.active.sizeBytes + length > this.segmentSizeBytes &&
       this.active.sizeBytes > SEGMENT_HEADER_BYTES
@@ -267,11 +267,14 @@ export class Log {
     this.batchBytes += length
   }
 
-  /** Goes over to the next segment, which must be there. Never inside a batch. */
+  /** Goes over to the next segment, which must be there. Never inside a batch, at most before its first record. */
   rotate(): void {
     const old = this.active
     const next = this.next
-    assert(next !== null && this.batchDepth === 0, 'rotation needs a next segment and no open batch')
+    assert(
+      next !== null && (this.batchDepth === 0 || this.batchCount === 1),
+      'rotation needs a next segment and no open batch',
+    )
     this.active = next
     this.next = null
     this.rotated.push(old)
@@ -486,6 +489,7 @@ export class Log {
       return
     }
     this.mode = mode
+    if (mode === 'everysec' && this.unsyncedBytes > 0) this.sync() // what waited for no sync may be minutes old
     if (this.written > this.released) this.release(this.written, this.writtenSegment, this.writtenOffset, false)
   }
 

@@ -57,6 +57,8 @@ export interface OutsideSegment {
   readonly hinted: boolean
 }
 
+const MANY_OUTPUTS = 4096
+
 export interface MergeJob {
   readonly storeId: Uint8Array
   readonly inputs: readonly MergeInput[]
@@ -67,6 +69,14 @@ export interface MergeJob {
   readonly segmentSizeBytes: number
   readonly rateBytesPerSecond: number // 0: unlimited
   readonly portions: Portions
+}
+
+/**
+ * How large outputs become: `segment-size`; or more, where that would make files without number (it may have been set to a few hundred bytes
+ * since the inputs were written).
+ */
+export function outputSegmentBytes(inputBytes: number, segmentSizeBytes: number): number {
+  return Math.max(segmentSizeBytes, Math.ceil(inputBytes / MANY_OUTPUTS))
 }
 
 /** Outputs that inputs of so many bytes can need at most: two neighbours always exceed one segment's size together. */

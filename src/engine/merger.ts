@@ -26,6 +26,7 @@ import {
   type MergeJob,
   type MergeResult,
   maxOutputs,
+  outputSegmentBytes,
   type Question,
 } from './merge.ts'
 import { type Choice, chooseInputs, inWindow, NO_ROOM, type SegmentFacts, whenFull } from './merge-policy.ts'
@@ -243,7 +244,8 @@ export class Merger implements MergeControl {
     const { store, catalog, facts } = this
     const inputs = choice.inputs.map((number) => store.segments.get(number) as Segment)
     const inputBytes = inputs.reduce((sum, segment) => sum + segment.sizeBytes, 0)
-    const count = maxOutputs(inputBytes, store.settings.segmentSizeBytes)
+    const segmentSizeBytes = outputSegmentBytes(inputBytes, store.settings.segmentSizeBytes)
+    const count = maxOutputs(inputBytes, segmentSizeBytes)
     const job: MergeJob = {
       storeId: catalog.storeId,
       inputs: inputs.map((s) => ({ number: s.number, slot: s.slot, salt: s.salt, validBytes: s.sizeBytes })),
@@ -258,7 +260,7 @@ export class Merger implements MergeControl {
         })),
       firstNumber: catalog.nextNumber,
       salts: Array.from({ length: count }, () => catalog.newSalt()),
-      segmentSizeBytes: store.settings.segmentSizeBytes,
+      segmentSizeBytes,
       rateBytesPerSecond: store.settings.mergeRateBytesPerSecond,
       portions: store.portions,
     }

@@ -167,8 +167,8 @@ function* opening(store: Bitcask, options: EngineOptions): Task<void> {
   const log = new Log(
     active,
     recovered.lastSequence,
-    options.settings.appendfsync,
-    options.settings.segmentSizeBytes,
+    store.settings.appendfsync, // not options.settings: CONFIG SET may have come while it was loading
+    store.settings.segmentSizeBytes,
     new Tail(tailShare(store.settings.valueCacheBytes, store.portions.blockBytes), store.portions.blockBytes),
     clock,
     new Fuse(clock, options.synchronousIo),

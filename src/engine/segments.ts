@@ -62,6 +62,7 @@ export class Segment {
   recentlyUsed = false
   /** Monotonic ms before which a hint that could not be made is not tried again. */
   hintNotBefore = 0
+  hintFailures = 0
   private waiting: ((error: Error | null) => void)[] | null = null
 
   constructor(slot: number, number: number, salt: Salt, merged: boolean) {

@@ -82,6 +82,7 @@ export async function openStore(directory: string, options: StoreOptions = {}): 
 export class Store {
   private readonly engine: Engine
   private readonly releases: Releases
+  private isClosed = false
   private readonly key = new Slice()
   private readonly value = new Slice()
 
@@ -139,6 +140,7 @@ export class Store {
   async *keys(): AsyncGenerator<Buffer> {
     let cursor = 0
     do {
+      this.refuseIfLeft()
       const found: Buffer[] = []
       this.engine.now = systemClock.now()
       cursor = this.engine.scan(0, cursor, 1024, (entry) => found.push(this.engine.keyOf(entry, this.key).copy()))
@@ -163,10 +165,12 @@ export class Store {
   }
 
   close(): Promise<void> {
+    this.isClosed = true
     return new Promise((resolve, reject) => this.engine.close((error) => (error === null ? resolve() : reject(error))))
   }
 
   private find(key: Buffer): number {
+    this.refuseIfLeft()
     this.engine.now = systemClock.now()
     this.engine.dependsOn = 0
     return this.engine.find(0, this.keyOf(key))
@@ -181,6 +185,11 @@ export class Store {
 
   private released(stamp: number): Promise<void> {
     return this.releases.wait(stamp)
+  }
+
+  /** Its files may be another process's by now. */
+  private refuseIfLeft(): void {
+    if (this.isClosed) throw new Error('The store is closed.')
   }
 
   private refuseIfClosed(gates: number): void {
@@ -203,6 +212,9 @@ function checkWrites(writes: readonly Write[]): void {
     const key = 'put' in write ? write.put : write.remove
     const value = 'put' in write ? write.value : NOTHING
     if (!Buffer.isBuffer(key) || !Buffer.isBuffer(value)) throw new TypeError('keys and values are Buffers')
+    const expiresAt = ('put' in write ? write.expiresAt : 0) ?? 0
+    if (!Number.isSafeInteger(expiresAt) || expiresAt < 0)
+      throw new RangeError('expiresAt is whole milliseconds since 1970')
     if (key.length > MAX_KEY_BYTES) throw new RangeError(`a key is longer than ${MAX_KEY_BYTES} bytes`)
     if (value.length > MAX_VALUE_BYTES) throw new RangeError(`a value is longer than ${MAX_VALUE_BYTES} bytes`)
     bytes += key.length + value.length

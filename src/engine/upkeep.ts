@@ -286,7 +286,8 @@ export class Upkeep {
       this.hinting = true
       this.hintOne(segment, (failed) => {
         this.hinting = false
-        if (failed) segment.hintNotBefore = this.store.clock.monotonic() + RETRY_MS
+        if (failed)
+          segment.hintNotBefore = this.store.clock.monotonic() + RETRY_MS * 2 ** Math.min(segment.hintFailures++, 10)
         this.store.clock.soon(() => this.makeHints())
       })
       return
@@ -485,8 +486,9 @@ export class Upkeep {
     if (log.failed) throw log.lastError ?? new Error('the log has failed')
     yield* wait<void>((done) => log.whenSynced(log.appended, done as never))
     this.closed = true
-    const open = log.openSegments()
-    for (const spare of [log.next, this.prepared]) if (spare !== null) open.push(spare)
+    // Also those behind the log that no next segment came to be sealed with.
+    const open = [...store.segments.all()].filter((segment) => segment.listed && !segment.sealed)
+    for (const spare of [log.next, this.prepared]) if (spare !== null && !open.includes(spare)) open.push(spare)
     for (const segment of open) {
       if (this.isEmpty(segment)) segment.listed = false
       else segment.sealed = true

@@ -85,6 +85,8 @@ export class Connection extends Client implements Session, Ticking, Gathering {
   /** Something waits to be said behind the reply under way. */
   hasMore: boolean
   private readonly more: { readonly message: Buffer; readonly stamp: number }[]
+  /** Counts them, so that each is let go once, and no later one in its place. */
+  private holds: number
   private unblocker: ((withError: boolean) => void) | null
   // What the steps of a command took so far, and its arguments for SLOWLOG.
   private steppedMs: number
@@ -116,6 +118,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     this.replyModeBefore = 'on'
     this.hasMore = false
     this.more = []
+    this.holds = 0
     this.unblocker = null
     this.steppedMs = 0
     this.steppedArgs = []
@@ -346,12 +349,21 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     this.unblocker = unblock
     if (unblock !== null && this.hasInputEnded) this.server.tick.again(this)
     this.output.open()
+    const turn = ++this.holds
     return () => {
+      if (this.isClosed || turn !== this.holds) return
       this.unblocker = null
-      if (this.isClosed) return
       this.blocked &= ~HELD
       this.server.tick.again(this)
     }
+  }
+
+  /** The handler has failed: nobody will let it go on, or take another step. */
+  letGo(): void {
+    this.holds++
+    this.unblocker = null
+    this.step = null
+    this.blocked &= ~(HELD | STEPPING)
   }
 
   push(message: Buffer, stamp: number): void {

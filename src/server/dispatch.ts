@@ -209,6 +209,7 @@ export class Dispatch {
 
   /** An exception of a handler. */
   failed(connection: Connection, row: Row, position: number, error: unknown): void {
+    connection.letGo()
     if (isTooLong(error)) {
       connection.output.takeBack(position)
       connection.reply.error(ARGUMENT_TOO_LONG)

@@ -4,6 +4,7 @@
 // which ones concern it. Dispatch takes one AND. Only on a hit does anybody ask what is the matter, and that is answered here.
 
 import { type Command, GROWS, IMMEDIATE, LOADING, NO_AUTH, PROTECTED, READ, WRITE } from '../commands/command.ts'
+import { STILL_LOADING } from '../commands/errors.ts'
 import { GATE_FAILED, GATE_FULL, GATE_LOADING, GATE_STALLED } from '../engine/engine.ts'
 
 /** The connection has not given the password. */
@@ -25,7 +26,6 @@ export const GATE_PROTECTED = 1 << 23
 export const GATE_PREPARE = 1 << 18
 
 export const NOAUTH = 'NOAUTH Authentication required.'
-const STILL_LOADING = 'LOADING Redis is loading the dataset in memory'
 
 /** The gates that concern a command with these flags. */
 export function gatesOf(flags: number): number {

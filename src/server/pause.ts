@@ -8,9 +8,6 @@ import type { Clock, Timer } from '../base/clock.ts'
 import type { Connection } from './connection.ts'
 import { GATE_PAUSED, GATE_PAUSED_WRITES } from './gates.ts'
 
-/** Timers take no more than 2^31 - 1. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
-
 export class Pause {
   /** What connections close now: GATE_PAUSED, GATE_PAUSED_WRITES, or 0. */
   gates: number
@@ -64,6 +61,6 @@ export class Pause {
     this.timer?.cancel()
     const leftMs = this.untilMs - this.clock.now()
     if (leftMs <= 0) this.stop()
-    else this.timer = this.clock.after(Math.min(leftMs, LONGEST_TIMER_MS), () => this.wait())
+    else this.timer = this.clock.after(leftMs, () => this.wait())
   }
 }

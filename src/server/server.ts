@@ -9,7 +9,7 @@
 
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
-import type { Clock, Timer } from '../base/clock.ts'
+import { type Clock, MAX_TIMER_MS, type Timer } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Slice } from '../base/slice.ts'
 import { Spans } from '../base/spans.ts'
@@ -47,8 +47,6 @@ import { Watch } from './watch.ts'
 const RECEIVE_BYTES = 64 * 1024
 /** Who has a password to give has given it by then. */
 const AUTHENTICATION_SECONDS = 60
-/** Node's timers reach no further. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 
 export interface ServerOptions extends AdmissionOptions {
   readonly table: CommandTable

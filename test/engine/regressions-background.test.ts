@@ -8,6 +8,7 @@ import * as vm from 'node:vm'
 import { afterEach, expect, test } from 'vitest'
 import { GATE_FAILED } from '../../src/engine/engine.ts'
 import { dataName, RESERVE } from '../../src/engine/filename.ts'
+import { maxOutputs, outputSegmentBytes } from '../../src/engine/merge.ts'
 import { nodeStorage } from '../../src/engine/node-storage.ts'
 import type { Storage, StorageFile } from '../../src/engine/storage.ts'
 import { openStore } from '../../src/engine/store.ts'
@@ -361,5 +362,31 @@ test.each(['ENOSPC', 'EDQUOT'])('a start on a disk that is full (%s) gives up th
   storage.usedUp(directory)
   const store = await TestStore.open(directory, { storage, reserveBytes: 100_000 })
   expect(await store.get('a')).toBe('1')
+  await store.close()
+})
+
+test('segments larger than a segment-size that was made tiny: a merge of them makes thousands of files, not millions', async () => {
+  const inputBytes = 2 ** 29
+  expect(maxOutputs(inputBytes, outputSegmentBytes(inputBytes, 400))).toBeLessThan(10_000)
+  expect(outputSegmentBytes(inputBytes, 2 ** 27)).toBe(2 ** 27)
+})
+
+test('a hint that cannot be made is tried again later and later', async () => {
+  const { store, storage } = await watched()
+  await write(store, { a: '1' })
+  storage.rule = (call, name) => (call === 'open' && name.includes('.hint') ? 'EIO' : null)
+  await store.seal()
+  const tries = (): number => storage.calls.filter((call) => /^open .*\.hint/.test(call)).length
+  await store.quiet()
+  for (let second = 0; second < 300; second++) {
+    store.clock.advance(1000)
+    await store.quiet()
+  }
+  expect(tries()).toBeGreaterThan(5)
+  expect(tries()).toBeLessThan(12)
+  storage.heal()
+  store.clock.advance(1000_000)
+  await store.quiet()
+  expect(fs.readdirSync(store.directory).filter((name) => name.endsWith('.hint'))).not.toEqual([])
   await store.close()
 })

@@ -592,3 +592,53 @@ test('a file vanished from the directory after the stop: a stop ends when nothin
   await closing
   expect(fs.readdirSync(directory).filter((name) => name.endsWith('.data')).length).toBe(1)
 })
+
+test('a client that writes nothing but batches gets new segments, and what it overwrites is merged', async () => {
+  let store = await TestStore.open(freshDirectory(), { segmentSizeBytes: 4096 })
+  for (let i = 0; i < 100; i++) {
+    store.batch(() => {
+      store.put('a', `${i}`.repeat(100))
+      store.put('b', `${i}`.repeat(100))
+    })
+    await store.tick()
+    await store.quiet()
+  }
+  expect(store.engine.segments.count).toBeGreaterThan(5)
+  expect(store.engine.log.active.sizeBytes).toBeLessThan(2 * 4096)
+  expect(await store.merge()).toBeGreaterThan(10_000)
+  expect(await store.get('a')).toBe('99'.repeat(100))
+  store = await store.killed()
+  expect([...(await store.contents()).values()].map(({ value }) => value)).toEqual(Array(2).fill('99'.repeat(100)))
+  await store.close()
+})
+
+test('appendfsync everysec after no: what waited for no sync waits no second more', async () => {
+  const { store, storage } = await watched({ appendfsync: 'no' })
+  await store.quiet()
+  store.put('k', 'v')
+  await store.tick()
+  expect(store.engine.log.unsyncedBytes).toBeGreaterThan(0)
+  storage.calls.length = 0
+  store.engine.configure({ appendfsync: 'everysec' })
+  await store.until(() => store.engine.log.unsyncedBytes === 0)
+  expect(storage.calls).toContain(`sync ${dataName(store.engine.log.active.number)}`)
+  await store.close()
+})
+
+test('a stop after segments that could not be followed by another: all are sealed, and the next start takes the image', async () => {
+  const { store, storage } = await watched({ segmentSizeBytes: 2000 })
+  await store.quiet()
+  // No descriptor for another segment: the log goes over to the one it has, and the one behind it is not sealed.
+  storage.rule = (call, name) => (call === 'open' && name.endsWith('.data') ? 'EMFILE' : null)
+  for (let i = 0; i < 30; i++) {
+    store.put(`k${i}`, 'v'.repeat(100))
+    await store.tick()
+  }
+  await store.until(() => store.engine.log.next === null && store.engine.segments.count > 1)
+  await store.close()
+  const { segments } = manifestOf(store.directory)
+  expect(segments.map(({ sealed }) => sealed)).toEqual(segments.map(() => true))
+  const again = await TestStore.open(store.directory)
+  expect((await again.contents()).size).toBe(30)
+  await again.close()
+})

@@ -4,6 +4,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { Slice } from '../../src/base/slice.ts'
+import type { Engine } from '../../src/engine/engine.ts'
 import { dataName, hintName, IMAGE, MANIFEST, QUARANTINE, RESERVE } from '../../src/engine/filename.ts'
 import { KIND_ANCHOR, KIND_BATCH_END, KIND_SYSTEM, KIND_TOUCH } from '../../src/engine/record.ts'
 import { Recovery } from '../../src/engine/recovery.ts'
@@ -551,5 +552,15 @@ test('touches of values that a merge has put into a newer file do not wait for t
   store = await store.killed()
   expect(store.expiryOf('k7')).toBe(store.clock.originMs + 1e7 + 7)
   expect(most).toBe(0)
+  await store.close()
+})
+
+test('what CONFIG SET says while it loads holds afterwards', async () => {
+  const onLoading = (engine: Engine): void => engine.configure({ appendfsync: 'always', segmentSizeBytes: 5000 })
+  const store = await TestStore.open(freshDirectory(), { onLoading })
+  store.put('k', 'v')
+  await store.tick()
+  const { log } = store.engine
+  expect([log.mode, log.segmentSizeBytes, log.unsyncedBytes]).toEqual(['always', 5000, 0])
   await store.close()
 })

@@ -85,3 +85,26 @@ test('what is too long, and what is no buffer, is refused before anything is don
   expect(again.stats().keys).toBe(1)
   await again.close()
 })
+
+test('a time that is none is refused before anything is done, and the store goes on', async () => {
+  const store = await openStore(freshDirectory())
+  for (const expiresAt of [5n as never, Number.NaN, 1.5, -1, 2 ** 60]) {
+    const writes = [
+      { put: bytes('a'), value: bytes('1') },
+      { put: bytes('b'), value: bytes('1'), expiresAt },
+    ]
+    await expect(store.batch(writes)).rejects.toThrow('expiresAt is whole milliseconds since 1970')
+  }
+  expect(await store.get(bytes('a'))).toBe(null)
+  await store.put(bytes('a'), bytes('2'))
+  expect(await store.get(bytes('a'))).toEqual(bytes('2'))
+  await store.close()
+})
+
+test('a store that is closed reads nothing either', async () => {
+  const store = await openStore(freshDirectory())
+  await store.put(bytes('a'), bytes('1'))
+  await store.close()
+  await expect(store.get(bytes('a'))).rejects.toThrow('The store is closed.')
+  await expect(store.keys().next()).rejects.toThrow('The store is closed.')
+})

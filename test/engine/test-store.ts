@@ -9,7 +9,7 @@ import type { Logger } from '../../src/base/logger.ts'
 import { Slice, sliceOf } from '../../src/base/slice.ts'
 import { type Background, inlineBackground } from '../../src/engine/background.ts'
 import type { Bitcask } from '../../src/engine/bitcask.ts'
-import { type EngineSettings, NONE } from '../../src/engine/engine.ts'
+import { type Engine, type EngineSettings, NONE } from '../../src/engine/engine.ts'
 import { nodeStorage } from '../../src/engine/node-storage.ts'
 import { openOn } from '../../src/engine/open.ts'
 import { PORTIONS, type Portions } from '../../src/engine/portions.ts'
@@ -34,6 +34,8 @@ export const settings: EngineSettings = {
 }
 
 export interface TestOptions extends Partial<EngineSettings> {
+  /** Called when loading has begun. */
+  readonly onLoading?: (engine: Engine) => void
   readonly clock?: ManualClock
   readonly storage?: Storage
   readonly onCorruption?: 'refuse' | 'serve'
@@ -156,7 +158,7 @@ export class TestStore {
       Object.entries(settings).map(([name, value]) => [name, options[name as keyof EngineSettings] ?? value]),
     ) as unknown as EngineSettings
     return new Promise((resolve, reject) => {
-      openOn(
+      const engine = openOn(
         {
           clock,
           logger,
@@ -186,6 +188,7 @@ export class TestStore {
           else reject(error)
         },
       )
+      options.onLoading?.(engine)
     })
   }
 

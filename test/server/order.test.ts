@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { GATE_FAILED, GATE_FULL, GATE_LOADING, GATE_STALLED } from '../../src/engine/engine.ts'
-import { encodeRequest } from '../harness/resp.ts'
+import { encodeRequest, ReplyError } from '../harness/resp.ts'
 import { startTestServer, type TestServer } from './test-server.ts'
 
 let it: TestServer
@@ -141,6 +141,30 @@ test('while the store stalls, writes wait and reads go on', async () => {
   expect(await reader.call('GET', 'a')).toBe(null)
   it.engine.setGate(0)
   expect(await raw(client, 2)).toBe('+OK\r\n$1\r\n1\r\n')
+})
+
+test('DEBUG while loading: what needs the keys is refused, and the connection goes on', async () => {
+  const local = await startTestServer({ args: ['--enable-debug-command', 'yes'] })
+  const client = await local.connect()
+  local.engine.gate = GATE_LOADING
+  for (const words of [['RELOAD'], ['RELOAD', 'NOSAVE'], ['OBJECT', 'a']]) {
+    expect(await client.call('DEBUG', ...words)).toEqual(
+      new ReplyError('LOADING Redis is loading the dataset in memory'),
+    )
+  }
+  expect(await client.call('DEBUG', 'SLEEP', '0')).toBe('OK')
+  local.stop()
+})
+
+test('a handler that fails after it asked for time holds nobody up', async () => {
+  const local = await startTestServer({ args: ['--enable-debug-command', 'yes'] })
+  const client = await local.connect()
+  local.engine.seal = () => {
+    throw new Error('a mistake')
+  }
+  expect(await client.call('DEBUG', 'RELOAD')).toEqual(new ReplyError('ERR internal error'))
+  expect(await client.call('PING')).toBe('PONG')
+  local.stop()
 })
 
 test('gates that refuse', async () => {
