@@ -78,7 +78,7 @@ export const directives = {
   'merge-enabled':                 live(yesNo, 'yes', 'Merges start by themselves; MERGE works either way.'),
   'merge-interval-ms':             live(integer(1, INT_MAX), '180000', 'Milliseconds between two looks at whether to merge.'),
   'merge-window':                  live(hours, 'always', 'When merges may start by themselves: always, never, or hours like 22-06.'),
-  'merge-rate':                    live(bytes(0, MAX_BYTES), '0', 'Bytes a second that a merge may read; 0: no limit.'),
+  'merge-rate':                    live(bytes(0, MAX_BYTES), '0', 'Bytes a second that a merge may read and write; 0: no limit.'),
   'merge-trigger-fragmentation':   live(integer(0, 100), '60', 'Percent of dead records in a segment that starts a merge.'),
   'merge-trigger-dead-bytes':      live(bytes(0, MAX_BYTES), '512mb', 'Dead bytes in a segment that start a merge.'),
   'merge-threshold-fragmentation': live(integer(0, 100), '40', 'Percent of dead records from which a segment takes part.'),

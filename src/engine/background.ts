@@ -8,6 +8,7 @@ import type { Clock } from '../base/clock.ts'
 import { type HintResult, type HintSubject, makeHint } from './hint.ts'
 import { type OrderedHint, orderedHint } from './hint-order.ts'
 import { type Answer, type MergeJob, type MergeResult, mergeTask, type Question } from './merge.ts'
+import { Pace, type Steering } from './pace.ts'
 import { type ScrubJob, type ScrubResult, scrubSegment } from './scrub.ts'
 import type { Storage } from './storage.ts'
 import { run } from './task.ts'
@@ -18,26 +19,19 @@ export interface MergeHandlers {
   progress(bytesRead: number, bytesWritten: number): void
 }
 
-export interface MergeRun {
-  pause(): void
-  resume(): void
-  /** Ends the merge as soon as possible with an error. */
-  cancel(): void
-}
-
 export interface Background {
   hint(subject: HintSubject, done: (error: Error | null, result: HintResult | undefined) => void): void
   merge(
     job: MergeJob,
     handlers: MergeHandlers,
     done: (error: Error | null, result: MergeResult | undefined) => void,
-  ): MergeRun
+  ): Steering
   /** Reads one segment: see scrub.ts. `progress` is told the bytes read so far. */
   scrub(
     job: ScrubJob,
     progress: (bytesRead: number) => void,
     done: (error: Error | null, result: ScrubResult | undefined) => void,
-  ): MergeRun
+  ): Steering
   /** Reads a segment's hint in the order that loading it is fast in: see hint-order.ts. `spare` is no longer the caller's. */
   order(
     subject: HintSubject,
@@ -47,60 +41,6 @@ export interface Background {
   ): void
   /** Ends what runs; calls back when nothing touches the files any more. */
   close(done: () => void): void
-}
-
-/** Lets a merge or a scrub wait between two portions: for its rate, while it is paused, and to be told to stop. */
-export class Pace implements MergeRun {
-  private readonly clock: Clock
-  private paused = false
-  private cancelled = false
-  private waiting: (() => void) | null = null
-  private timer: { cancel(): void } | null = null
-
-  constructor(clock: Clock) {
-    this.clock = clock
-  }
-
-  pause(): void {
-    this.paused = true
-  }
-
-  resume(): void {
-    this.paused = false
-    this.wake()
-  }
-
-  cancel(): void {
-    this.cancelled = true
-    this.wake()
-  }
-
-  private wake(): void {
-    const { waiting } = this
-    this.waiting = null
-    this.timer?.cancel()
-    this.timer = null
-    waiting?.()
-  }
-
-  /** Calls back after `ms`, later while paused; with an error when cancelled. */
-  wait(ms: number, done: (error: Error | null) => void): void {
-    const check = (): void => {
-      this.timer = null
-      if (this.cancelled) done(new Error('cancelled'))
-      else if (this.paused) this.waiting = check
-      else done(null)
-    }
-    if (ms > 0 && !this.cancelled) {
-      // A long rest is cut short by cancel; resume only looks earlier.
-      this.waiting = check
-      this.timer = this.clock.after(ms, () => {
-        this.waiting = null
-        check()
-      })
-    } else if (this.paused || this.cancelled) check()
-    else this.clock.soon(check)
-  }
 }
 
 export function inlineBackground(storage: Storage, clock: Clock): Background {
@@ -118,18 +58,18 @@ export function inlineBackground(storage: Storage, clock: Clock): Background {
       })
     },
     merge(job, handlers, done) {
-      const pace = new Pace(clock)
+      const pace = new Pace(clock, job.rateBytesPerSecond)
       running++
-      run(mergeTask(storage, job, handlers, pace, clock), (error, result) => {
+      run(mergeTask(storage, job, handlers, pace), (error, result) => {
         done(error, result)
         ended()
       })
       return pace
     },
     scrub(job, progress, done) {
-      const pace = new Pace(clock)
+      const pace = new Pace(clock, job.rateBytesPerSecond)
       running++
-      run(scrubSegment(storage, job, pace, clock, progress), (error, result) => {
+      run(scrubSegment(storage, job, pace, progress), (error, result) => {
         done(error, result)
         ended()
       })

@@ -855,6 +855,8 @@ export class Bitcask implements Engine {
     if (this.gate & GATE_LOADING) return
     if (change.appendfsync !== undefined) this.log.setMode(change.appendfsync)
     if (change.segmentSizeBytes !== undefined) this.log.segmentSizeBytes = change.segmentSizeBytes
+    if (change.mergeRateBytesPerSecond !== undefined) this.upkeep.merger.limit(change.mergeRateBytesPerSecond)
+    if (change.scrubRateBytesPerSecond !== undefined) this.upkeep.scrubber.limit(change.scrubRateBytesPerSecond)
     this.upkeep.merger.reconsider()
   }
 

@@ -12,6 +12,7 @@ export class DoomedDatabases {
   private readonly ids = new Map<number, number>()
   /** There is something to free, now or when it is released. */
   isFreeing = false
+  private readonly waiting: (() => void)[] = []
 
   constructor(store: Bitcask) {
     this.store = store
@@ -27,6 +28,12 @@ export class DoomedDatabases {
     for (const id of ids) this.ids.delete(id)
   }
 
+  /** Calls back when there is nothing to free (any more), or the store is closing. */
+  whenFreed(done: () => void): void {
+    if (this.isFreeing) this.waiting.push(done)
+    else done()
+  }
+
   /** Frees what there is, and what is added meanwhile. */
   free(): void {
     if (this.isFreeing || this.ids.size === 0) return
@@ -37,6 +44,7 @@ export class DoomedDatabases {
     const slice = (): void => {
       if (store.closing || this.ids.size === 0) {
         this.isFreeing = false
+        for (const done of this.waiting.splice(0)) done()
         return
       }
       if (ids === null) {

@@ -17,7 +17,7 @@
 
 import { crc32 } from '../base/crc32.ts'
 import { dataName, hintName, temporary } from './filename.ts'
-import { FilterBuilder } from './filter.ts'
+import { FilterBuilder, filterHash, SharpFilter } from './filter.ts'
 import {
   FLAG_BATCH,
   FLAG_EXPIRY,
@@ -173,6 +173,19 @@ export function readHintEntry(view: DataView, at: number, head: Head): number {
   head.valueStart = next + head.keyLength
   head.end = head.valueStart + (inlineValue(head.kind) ? head.valueLength : 0)
   return offset
+}
+
+/** A filter over the same keys as the hint's own. */
+export function sharpFilterOf({ bytes, view, count, recordsEnd }: Hint, seed: number): SharpFilter {
+  const filter = new SharpFilter(count, seed)
+  const pair = new Uint32Array(2)
+  for (let at = 0; at < recordsEnd; at = hintEntryEnd(view, at)) {
+    if (view.getUint8(at) === KIND_TOMBSTONE) continue
+    const key = hintEntryKey(view, at)
+    filterHash(view.getUint32(at + 4, true), bytes, key, key + view.getUint32(at + 8, true), pair)
+    filter.add(pair)
+  }
+  return filter
 }
 
 /** Reads and checks the hint of a segment. Null when there is none that can be used. `take` gives the memory for its bytes. */

@@ -15,6 +15,8 @@ export interface SegmentFacts {
   readonly damaged: boolean
   readonly lowSequence: number
   readonly highSequence: number
+  /** Of what a merge has written: the dead bytes of segments with older records when it was new (`Older`). Null: no merge has written it. */
+  readonly deadBeforeIt: number | null
 }
 
 export interface Choice {
@@ -34,35 +36,59 @@ const SMALL_FILES = 3
 /** The verdict on what has to wait until others have made room. */
 export const NO_ROOM = 'no room: what lives of it does not fit on the disk'
 
-/**
- * Tombstones can go when nothing older remains outside. A segment's tombstones are taken for droppable when every other segment that is
- * older is gone or merged with it; else they count as neither dead nor live, or the same segment would be picked for ever.
- */
-function droppableTombstones(segment: SegmentFacts, oldest: Oldest): number {
-  const lowest = oldest.number === segment.number ? oldest.nextLowSequence : oldest.lowSequence
-  return lowest < segment.highSequence ? 0 : segment.tombstoneBytes
+/** Segments with records older than the newest of some segment: where its tombstones may have something to hide. */
+export interface Older {
+  readonly segments: number
+  /** How much of them is dead; infinite where one has no hint, so that a merge could not ask it. */
+  readonly deadBytes: number
 }
 
-/** The segment with the lowest sequence of all, and the lowest of all others. */
-interface Oldest {
-  number: number
-  lowSequence: number
-  nextLowSequence: number
-}
-
-function findOldest(all: readonly SegmentFacts[]): Oldest {
-  const oldest = { number: 0, lowSequence: Number.POSITIVE_INFINITY, nextLowSequence: Number.POSITIVE_INFINITY }
-  for (const { number, lowSequence } of all) {
-    if (lowSequence === 0) continue
-    if (lowSequence < oldest.lowSequence) {
-      oldest.nextLowSequence = oldest.lowSequence
-      oldest.lowSequence = lowSequence
-      oldest.number = number
-    } else if (lowSequence < oldest.nextLowSequence) {
-      oldest.nextLowSequence = lowSequence
-    }
+/** For each segment, the others that have older records. */
+export function olderOf(all: readonly SegmentFacts[]): ReadonlyMap<number, Older> {
+  const sorted = all.filter(({ lowSequence }) => lowSequence !== 0).sort((a, b) => a.lowSequence - b.lowSequence)
+  const dead = [0] // of sorted[0..i) together
+  const unhinted = [0]
+  for (const [i, facts] of sorted.entries()) {
+    dead.push((dead[i] as number) + facts.deadBytes)
+    unhinted.push((unhinted[i] as number) + (facts.hinted ? 0 : 1))
   }
-  return oldest
+  const older = new Map<number, Older>()
+  for (const facts of all) {
+    const count = countBelow(sorted, facts.highSequence)
+    const self = facts.lowSequence !== 0 && facts.lowSequence < facts.highSequence ? 1 : 0
+    const isAsked = (unhinted[count] as number) - (facts.hinted ? 0 : self) === 0
+    older.set(facts.number, {
+      segments: count - self,
+      deadBytes: isAsked ? (dead[count] as number) - self * facts.deadBytes : Number.POSITIVE_INFINITY,
+    })
+  }
+  return older
+}
+
+/** How many begin before that sequence. */
+function countBelow(sorted: readonly SegmentFacts[], sequence: number): number {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((sorted[middle] as SegmentFacts).lowSequence < sequence) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/**
+ * How many bytes of a segment's tombstones a merge would drop, at least. Which ones it can drop only the merge finds out; but each that has to
+ * stay hides a dead record, no shorter than itself, in a segment with older records. So what they are more than those dead bytes goes.
+ *
+ * What a merge has written holds just those that had to stay (or of which it could not know better), and the same segment must not be picked
+ * for ever: there a tombstone counts as far as dead bytes have gone since.
+ */
+function droppableTombstones({ tombstoneBytes, deadBeforeIt }: SegmentFacts, { segments, deadBytes }: Older): number {
+  if (tombstoneBytes === 0 || segments === 0) return tombstoneBytes
+  if (deadBytes === Number.POSITIVE_INFINITY) return 0
+  const droppable = deadBeforeIt === null ? tombstoneBytes - deadBytes : deadBeforeIt - deadBytes
+  return Math.min(tombstoneBytes, Math.max(0, droppable))
 }
 
 /** On a full disk every segment with so many percent of dead records is worth it. */
@@ -77,31 +103,38 @@ export const whenFull = (settings: EngineSettings): EngineSettings => ({
 
 /**
  * What a merge would take now. `asked`: somebody said MERGE, so anything worth it counts, not only what passes a trigger. `roomBytes`: what the
- * outputs may have; a segment whose live records do not fit waits until others have made room.
+ * outputs may have; a segment whose live records do not fit waits until others have made room. `below`: numbers from here on did not exist yet
+ * when it was asked for.
  */
 export function chooseInputs(
   all: readonly SegmentFacts[],
   settings: EngineSettings,
   asked: boolean,
   roomBytes = Number.POSITIVE_INFINITY,
+  below = Number.POSITIVE_INFINITY,
 ): Choice {
   const verdicts = new Map<number, string>()
   const candidates: { facts: SegmentFacts; reclaim: number; share: number }[] = []
   const small: SegmentFacts[] = []
-  const oldest = findOldest(all)
+  const older = olderOf(all)
   let triggered = asked
   // A segment is small only if it is also far from a full one: with tiny segments the threshold alone would call all of them small.
   const smallBelow = Math.min(settings.mergeThresholdSmallFile, settings.segmentSizeBytes / 2)
   for (const facts of all) {
     if (!facts.sealed) verdicts.set(facts.number, 'open: still written to')
+    else if (facts.number >= below) verdicts.set(facts.number, 'newer than the MERGE that runs')
     else if (facts.damaged) verdicts.set(facts.number, 'damaged: kept as it is')
     else {
-      const reclaim = facts.deadBytes + droppableTombstones(facts, oldest)
+      const reclaim = facts.deadBytes + droppableTombstones(facts, older.get(facts.number) as Older)
       const share = facts.bytes === 0 ? 0 : (reclaim * 100) / facts.bytes
-      if (reclaim >= settings.mergeTriggerDeadBytes || share >= settings.mergeTriggerFragmentation) triggered = true
+      const triggers = reclaim >= settings.mergeTriggerDeadBytes || share >= settings.mergeTriggerFragmentation
+      triggered ||= triggers
       const worth =
         reclaim > 0 &&
-        (asked || reclaim >= settings.mergeThresholdDeadBytes || share >= settings.mergeThresholdFragmentation)
+        (asked ||
+          triggers ||
+          reclaim >= settings.mergeThresholdDeadBytes ||
+          share >= settings.mergeThresholdFragmentation)
       if (worth) candidates.push({ facts, reclaim, share })
       else if (facts.bytes < smallBelow) small.push(facts)
       else verdicts.set(facts.number, reclaim === 0 ? 'nothing dead' : 'too little dead')

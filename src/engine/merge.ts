@@ -15,12 +15,12 @@
 // on without the lost records could drop a tombstone whose old value lies in the part that stays.
 
 import { assert } from '../base/assert.ts'
-import type { Clock } from '../base/clock.ts'
 import { ANCHOR_BYTES, ANCHOR_EVERY_BYTES, anchorSeed, NO_CLAIM, sealAnchor } from './anchor.ts'
-import type { MergeHandlers, Pace } from './background.ts'
+import type { MergeHandlers } from './background.ts'
 import { dataName } from './filename.ts'
-import { filterHas, filterHash } from './filter.ts'
-import { readHint } from './hint.ts'
+import { filterHas, filterHash, type SharpFilter } from './filter.ts'
+import { type Hint, readHint, sharpFilterOf } from './hint.ts'
+import type { Pace } from './pace.ts'
 import type { Portions } from './portions.ts'
 import {
   FLAG_BATCH,
@@ -47,7 +47,7 @@ export interface MergeInput {
   readonly validBytes: number
 }
 
-/** A listed segment that is not merged: what a tombstone may still have to hide there. */
+/** A listed segment that is not merged and has older records: what a tombstone may still have to hide there. */
 export interface OutsideSegment {
   readonly number: number
   readonly salt: Salt
@@ -66,6 +66,8 @@ export interface MergeJob {
   /** Number of the first output, and the salts of as many outputs as there can be. */
   readonly firstNumber: number
   readonly salts: readonly Salt[]
+  /** Another one for each merge: u32. */
+  readonly seed: number
   readonly segmentSizeBytes: number
   readonly rateBytesPerSecond: number // 0: unlimited
   readonly portions: Portions
@@ -156,21 +158,15 @@ interface Reader {
   done: boolean
 }
 
-export function* mergeTask(
-  storage: Storage,
-  job: MergeJob,
-  handlers: MergeHandlers,
-  pace: Pace,
-  clock: Clock,
-): Task<MergeResult> {
+export function* mergeTask(storage: Storage, job: MergeJob, handlers: MergeHandlers, pace: Pace): Task<MergeResult> {
   const readers: Reader[] = []
   const writer = new OutputWriter(storage, job)
   let batch = new Batch(job.portions)
   let next = new Batch(job.portions)
-  const hidden = new Hidden(storage, job.outside, pace)
+  const hidden = new Hidden(storage, job, pace)
   let bytesRead = 0
   let dropped = 0
-  const startedAt = clock.monotonic()
+  let spent = 0
   try {
     const window = Math.max(4096, Math.min(MAX_WINDOW_BYTES, Math.floor(WINDOWS_BYTES / job.inputs.length)))
     for (const input of job.inputs) {
@@ -199,9 +195,9 @@ export function* mergeTask(
         yield* writer.copy(batch, i, verdict)
       }
       handlers.progress(bytesRead, writer.bytesWritten)
-      yield* wait<void>((done) =>
-        pace.wait(restMs(job, bytesRead + writer.bytesWritten, startedAt, clock), done as never),
-      )
+      const bytes = bytesRead + writer.bytesWritten - spent
+      spent += bytes
+      yield* wait<void>((done) => pace.spend(bytes, done as never))
       const done = batch
       batch = next
       next = done
@@ -266,12 +262,6 @@ function lowest(readers: readonly Reader[]): Reader | null {
     if (!reader.done && (best === null || reader.scanner.head.sequence < best.scanner.head.sequence)) best = reader
   }
   return best
-}
-
-// How long to wait so that reading and writing together stay at the rate.
-function restMs(job: MergeJob, bytes: number, startedAt: number, clock: Clock): number {
-  if (job.rateBytesPerSecond === 0) return 0
-  return Math.max(0, startedAt + (bytes / job.rateBytesPerSecond) * 1000 - clock.monotonic())
 }
 
 /** Records read and not yet judged, copied out of the readers' windows. */
@@ -361,17 +351,24 @@ class Batch {
   }
 }
 
-/** What lies outside of the merge, as far as tombstones must know. Filters are read when the first tombstone asks for them. */
+/**
+ * What lies outside of the merge, as far as tombstones must know. Hints are read when the first tombstone asks for them, and again for what
+ * the filter of one of them does not deny: in a store of some hundred segments one or another says "perhaps" to almost every key, so then a
+ * sharper filter is made of the hint's records.
+ */
 class Hidden {
   private readonly storage: Storage
   private readonly outside: readonly OutsideSegment[]
+  private readonly seed: number
   private readonly filters = new Map<number, Uint8Array | null>()
+  private readonly sharp = new Map<number, SharpFilter | null>()
   private readonly pair = new Uint32Array(2)
   private readonly pace: Pace
 
-  constructor(storage: Storage, outside: readonly OutsideSegment[], pace: Pace) {
+  constructor(storage: Storage, job: MergeJob, pace: Pace) {
     this.storage = storage
-    this.outside = outside
+    this.outside = job.outside
+    this.seed = job.seed
     this.pace = pace
   }
 
@@ -381,17 +378,30 @@ class Hidden {
     const at = batch.keyAt[i] as number
     filterHash(batch.databases[i] as number, batch.bytes, at, at + (batch.keyLengths[i] as number), this.pair)
     for (const segment of this.outside) {
-      if (segment.validBytes <= SEGMENT_HEADER_BYTES || segment.lowSequence > sequence) continue
+      if (segment.lowSequence > sequence) continue
       let filter = this.filters.get(segment.number)
       if (filter === undefined) {
-        const hint = segment.hinted ? yield* readHint(this.storage, segment) : null
+        const hint = yield* this.hint(segment)
         filter = hint === null ? null : new Uint8Array(hint.filter) // a copy: a Buffer's own slice() would keep the whole hint
-        yield* wait<void>((done) => this.pace.wait(0, done as never))
         this.filters.set(segment.number, filter)
       }
-      if (filter === null || filterHas(filter, this.pair)) return true
+      if (filter !== null && !filterHas(filter, this.pair)) continue
+      let sharp = this.sharp.get(segment.number)
+      if (sharp === undefined) {
+        const hint = filter === null ? null : yield* this.hint(segment)
+        sharp = hint === null ? null : sharpFilterOf(hint, this.seed)
+        this.sharp.set(segment.number, sharp)
+      }
+      if (sharp === null || sharp.has(this.pair)) return true
     }
     return false
+  }
+
+  // At the merge's rate, as all that it reads.
+  private *hint(segment: OutsideSegment): Task<Hint | null> {
+    const hint = segment.hinted ? yield* readHint(this.storage, segment) : null
+    yield* wait<void>((done) => this.pace.spend(hint === null ? 0 : hint.bytes.length, done as never))
+    return hint
   }
 }
 

@@ -12,7 +12,7 @@
 import { assert } from '../base/assert.ts'
 import { Slice } from '../base/slice.ts'
 import { MAX_SPANS, Spans } from '../base/spans.ts'
-import type { Background, MergeRun } from './background.ts'
+import type { Background } from './background.ts'
 import type { Bitcask } from './bitcask.ts'
 import type { Catalog } from './catalog.ts'
 import type { MergeControl, MergeStatus } from './engine.ts'
@@ -29,9 +29,20 @@ import {
   outputSegmentBytes,
   type Question,
 } from './merge.ts'
-import { type Choice, chooseInputs, inWindow, NO_ROOM, type SegmentFacts, whenFull } from './merge-policy.ts'
+import {
+  type Choice,
+  chooseInputs,
+  inWindow,
+  NO_ROOM,
+  type Older,
+  olderOf,
+  type SegmentFacts,
+  whenFull,
+} from './merge-policy.ts'
+import type { Steering } from './pace.ts'
 import { KIND_SYSTEM, KIND_TOMBSTONE, KIND_TOUCH } from './record.ts'
-import type { Segment } from './segments.ts'
+import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
+import { NOT_KNOWN, type Segment } from './segments.ts'
 import { type Task, wait } from './task.ts'
 
 /** After a seal or a merge the next check comes soon, but not at once: seals come in bursts. */
@@ -50,10 +61,12 @@ export class Merger implements MergeControl {
   private readonly seal: (done: (error: Error | null) => void) => void
   private readonly onOutputs: () => void
 
-  private running: MergeRun | null = null
+  private running: Steering | null = null
   private busy = false
   /** Somebody asked while a merge that nobody asked for was running: one more follows. */
   private askedAgain = false
+  /** Segments from this number on did not exist when it was asked for: with them, beside clients that overwrite, it would never end. */
+  private askedBelow = Number.POSITIVE_INFINITY
   private asked = false
   private whenIdle: (() => void) | null = null
   private paused = false
@@ -95,7 +108,7 @@ export class Merger implements MergeControl {
   // --- what MERGE asks
 
   start(): boolean {
-    if (this.busy || this.closed || this.estimate().segments === 0) return false
+    if (this.busy || this.paused || this.closed || this.estimate().segments === 0) return false
     this.askedFor()
     return true
   }
@@ -103,7 +116,7 @@ export class Merger implements MergeControl {
   wait(done: WaitDone): void {
     if (this.closed) return done(new Error('the store is closing'), 0)
     this.waiters.push(done)
-    if (!this.busy) this.askedFor()
+    if (!this.busy && !this.paused) this.askedFor()
     else if (!this.asked) this.askedAgain = true
   }
 
@@ -113,10 +126,14 @@ export class Merger implements MergeControl {
     this.asked = true
     this.askedAgain = false
     this.freedForWaiters = 0
-    this.seal((error) => {
-      if (error !== null) this.finish(error, 0)
-      else if (!this.begin(true)) this.finish(null, 0)
-    })
+    // What a FLUSHALL has left behind is still counted as alive.
+    this.store.doomed.whenFreed(() =>
+      this.seal((error) => {
+        this.askedBelow = this.catalog.nextNumber
+        if (error !== null) this.finish(error, 0)
+        else if (!this.begin(true)) this.finish(null, 0)
+      }),
+    )
   }
 
   pause(): void {
@@ -124,9 +141,14 @@ export class Merger implements MergeControl {
     this.running?.pause()
   }
 
+  limit(bytesPerSecond: number): void {
+    this.running?.limit(bytesPerSecond)
+  }
+
   resume(): void {
     this.paused = false
     this.running?.resume()
+    if (this.askedAgain && !this.busy) this.askedFor()
     this.schedule(SOON_MS)
   }
 
@@ -143,7 +165,9 @@ export class Merger implements MergeControl {
 
   estimate(): { bytesFreed: number; segments: number } {
     // The active segment would be sealed first: it is judged as if it were.
-    const all = this.segmentFacts().map((facts) => (facts.sealed ? facts : { ...facts, sealed: true }))
+    const all = this.segmentFacts()
+      .filter(({ sealed, bytes }) => sealed || bytes > SEGMENT_HEADER_BYTES)
+      .map((facts) => (facts.sealed ? facts : { ...facts, sealed: true }))
     const choice = chooseInputs(all, this.store.settings, true)
     return { bytesFreed: choice.freedBytes, segments: choice.inputs.length }
   }
@@ -203,33 +227,29 @@ export class Merger implements MergeControl {
   }
 
   private segmentFacts(): SegmentFacts[] {
-    return [...this.store.segments.all()]
-      .filter((segment) => segment.listed && segment !== this.store.log.next)
-      .map((segment) => ({
-        number: segment.number,
-        bytes: segment.sizeBytes,
-        liveBytes: segment.liveBytes,
-        deadBytes: segment.deadBytes,
-        tombstoneBytes: segment.tombstoneBytes,
-        tombstones: segment.tombstones,
-        sealed: segment.sealed,
-        hinted: segment.hinted,
-        damaged: segment.damaged,
-        lowSequence: segment.lowSequence,
-        highSequence: segment.highSequence,
-      }))
+    const segments = [...this.store.segments.all()].filter((one) => one.listed && one !== this.store.log.next)
+    const all = segments.map((segment) => factsOf(segment))
+    const fresh = segments.filter(({ merged, deadBeforeIt }) => merged && deadBeforeIt === NOT_KNOWN)
+    if (fresh.length === 0) return all
+    const older = olderOf(all)
+    for (const segment of fresh) {
+      const { deadBytes } = older.get(segment.number) as Older
+      if (deadBytes !== Number.POSITIVE_INFINITY) segment.deadBeforeIt = deadBytes
+    }
+    return segments.map((segment) => factsOf(segment))
   }
 
   private begin(asked: boolean): boolean {
     const { gate, settings, segments } = this.store
     if (this.closed) return false
     const wanted = (gate & GATE_FULL) === 0 ? settings : whenFull(settings)
-    if (chooseInputs(this.segmentFacts(), wanted, asked).inputs.length === 0) return false
+    const below = asked ? this.askedBelow : Number.POSITIVE_INFINITY
+    if (chooseInputs(this.segmentFacts(), wanted, asked, undefined, below).inputs.length === 0) return false
     this.busy = true
     // Outputs lie beside their inputs until they count: a disk that is nearly full must have room for them.
     segments.storage.space((error, space) => {
       const roomBytes = error === null ? space.free * PART_OF_ROOM : Number.POSITIVE_INFINITY
-      const choice = chooseInputs(this.segmentFacts(), wanted, asked, roomBytes)
+      const choice = chooseInputs(this.segmentFacts(), wanted, asked, roomBytes, below)
       if (this.closed) this.finish(new Error('the store is closing'), this.freedForWaiters)
       else if (choice.inputs.length > 0) this.run(choice, asked)
       else {
@@ -244,13 +264,15 @@ export class Merger implements MergeControl {
     const { store, catalog, facts } = this
     const inputs = choice.inputs.map((number) => store.segments.get(number) as Segment)
     const inputBytes = inputs.reduce((sum, segment) => sum + segment.sizeBytes, 0)
+    const taken = new Set(choice.inputs)
+    const newest = Math.max(...inputs.map(({ highSequence }) => highSequence))
     const segmentSizeBytes = outputSegmentBytes(inputBytes, store.settings.segmentSizeBytes)
     const count = maxOutputs(inputBytes, segmentSizeBytes)
     const job: MergeJob = {
       storeId: catalog.storeId,
       inputs: inputs.map((s) => ({ number: s.number, slot: s.slot, salt: s.salt, validBytes: s.sizeBytes })),
       outside: [...store.segments.all()]
-        .filter((s) => s.listed && !choice.inputs.includes(s.number))
+        .filter((s) => s.listed && !taken.has(s.number) && s.sizeBytes > SEGMENT_HEADER_BYTES && s.lowSequence < newest)
         .map((s) => ({
           number: s.number,
           salt: s.salt,
@@ -260,6 +282,7 @@ export class Merger implements MergeControl {
         })),
       firstNumber: catalog.nextNumber,
       salts: Array.from({ length: count }, () => catalog.newSalt()),
+      seed: Math.floor(this.random() * 2 ** 32),
       segmentSizeBytes,
       rateBytesPerSecond: store.settings.mergeRateBytesPerSecond,
       portions: store.portions,
@@ -288,12 +311,9 @@ export class Merger implements MergeControl {
         if (!this.closed) store.logger.warning('Merge abandoned, the data is as it was', { error: error.message })
       }
       this.freedForWaiters += Math.max(0, freed)
-      // What one merge could not take goes into the next: somebody who waits waits for all of it.
-      const verdicts = [...choice.verdicts.values()]
-      const truncated = verdicts.some(
-        (verdict) => verdict.startsWith('next time') || (verdict === NO_ROOM && freed > 0),
-      )
-      if (error === null && asked && truncated && this.begin(true)) return
+      // Somebody who waits waits for all of it: what one merge could not take, and tombstones that can go now that older records have gone.
+      const isMore = freed > 0 || [...choice.verdicts.values()].some((verdict) => verdict.startsWith('next time'))
+      if (error === null && asked && isMore && this.begin(true)) return
       this.finish(error, this.freedForWaiters)
     }
     this.running = this.background.merge(
@@ -328,8 +348,10 @@ export class Merger implements MergeControl {
             ended(unnamed ?? new Error('the log failed or closed meanwhile'), 0)
             return
           }
-          const freed = inputBytes - outputBytes
-          this.apply(inputs, result, failures, (failed) => ended(failed, failed === null ? freed : 0))
+          this.apply(inputs, result, failures, (failed) => {
+            const isFreed = failed === null && inputs.every(({ listed }) => !listed)
+            ended(failed, isFreed ? inputBytes - outputBytes : 0)
+          })
         })
       },
     )
@@ -551,7 +573,31 @@ export class Merger implements MergeControl {
     this.closed = true
     this.timer?.cancel()
     this.running?.cancel()
-    if (this.busy) this.whenIdle = done
-    else done()
+    if (this.busy) {
+      this.whenIdle = done
+      return
+    }
+    // Of a MERGE while all were paused.
+    for (const waiter of this.waiters.splice(0)) waiter(new Error('the store is closing'), 0)
+    done()
+  }
+}
+
+function factsOf(segment: Segment): SegmentFacts {
+  const { number, liveBytes, deadBytes, tombstoneBytes, tombstones, sealed, hinted, damaged } = segment
+  const { sizeBytes, lowSequence, highSequence, merged, deadBeforeIt } = segment
+  return {
+    number,
+    bytes: sizeBytes,
+    liveBytes,
+    deadBytes,
+    tombstoneBytes,
+    tombstones,
+    sealed,
+    hinted: sealed && hinted && !damaged,
+    damaged,
+    lowSequence,
+    highSequence,
+    deadBeforeIt: merged ? deadBeforeIt : null,
   }
 }

@@ -7,11 +7,10 @@
 // The page cache may know better than the disk: what it still holds is not read again. To be sure of the disk, scrub more data than fits
 // into memory, or after `echo 1 > /proc/sys/vm/drop_caches`.
 
-import type { Clock } from '../base/clock.ts'
 import { Slice, shown } from '../base/slice.ts'
-import type { Pace } from './background.ts'
 import { dataName } from './filename.ts'
 import { HintBuilder, type HintSubject, readHint } from './hint.ts'
+import type { Pace } from './pace.ts'
 import { HEAD_END, HEAD_GOOD } from './record.ts'
 import { SegmentScanner } from './scanner.ts'
 import { decodeSegmentHeader, SEGMENT_HEADER_BYTES } from './segment-header.ts'
@@ -51,21 +50,20 @@ export function* scrubSegment(
   storage: Storage,
   job: ScrubJob,
   pace: Pace,
-  clock: Clock,
   progress: (bytesRead: number) => void,
 ): Task<ScrubResult> {
-  const startedAt = clock.monotonic()
   const damages: Damage[] = []
   let damaged = 0
   const found = (offset: number, end: number, what: string, key?: string): void => {
     const damage = { offset, bytes: end - offset, what }
     if (damaged++ < MAX_DAMAGES) damages.push(key === undefined ? damage : { ...damage, key })
   }
+  let rested = 0
   function* rest(bytesRead: number): Task<void> {
     progress(bytesRead)
-    const { rateBytesPerSecond } = job
-    const dueMs = rateBytesPerSecond === 0 ? 0 : (bytesRead / rateBytesPerSecond) * 1000
-    yield* wait<void>((done) => pace.wait(Math.max(0, startedAt + dueMs - clock.monotonic()), done as never))
+    const bytes = bytesRead - rested
+    rested = bytesRead
+    yield* wait<void>((done) => pace.spend(bytes, done as never))
   }
   const builder = new HintBuilder()
   let file: StorageFile | null = null
@@ -79,7 +77,6 @@ export function* scrubSegment(
     try {
       if (!(yield* isHeaderGood(file, job))) found(0, SEGMENT_HEADER_BYTES, 'its header is damaged')
       const scanner = new SegmentScanner(file, job.salt, SEGMENT_HEADER_BYTES, job.validBytes)
-      let rested = 0
       for (;;) {
         const status = scanner.nextHeld() ? HEAD_GOOD : yield* scanner.next()
         if (status === HEAD_END) break
@@ -98,7 +95,6 @@ export function* scrubSegment(
         }
         builder.add(scanner.bytes, scanner.head, from)
         if (end - rested >= STEP_BYTES) {
-          rested = end
           yield* rest(end)
         }
       }

@@ -8,12 +8,13 @@
 // All of it is told, in the log and in the status. It runs when somebody asks for it. Only what is sealed is read: the end of the log is not
 // what rots. Segments that come up meanwhile are the next scrub's.
 
-import type { Background, MergeRun } from './background.ts'
+import type { Background } from './background.ts'
 import type { Bitcask } from './bitcask.ts'
 import type { Catalog } from './catalog.ts'
 import type { ScrubControl, ScrubStatus } from './engine.ts'
 import { MANIFEST } from './filename.ts'
 import { decodeManifest, isWholeManifest } from './manifest.ts'
+import type { Steering } from './pace.ts'
 import type { Damage, ScrubResult } from './scrub.ts'
 import type { Segment } from './segments.ts'
 import { close, isMissing, isUnreadable, open, read, size, type Task } from './task.ts'
@@ -33,7 +34,7 @@ export class Scrubber implements ScrubControl {
   private readonly onBadHint: () => void
   private readonly onManifestFailed: (error: Error) => void
 
-  private running: MergeRun | null = null
+  private running: Steering | null = null
   private busy = false
   private paused = false
   private cancelled = false
@@ -90,6 +91,10 @@ export class Scrubber implements ScrubControl {
   pause(): void {
     this.paused = true
     this.running?.pause()
+  }
+
+  limit(bytesPerSecond: number): void {
+    this.running?.limit(bytesPerSecond)
   }
 
   resume(): void {

@@ -20,6 +20,9 @@ const MAX_SEGMENTS = 2 ** 18
 /** Files of sealed segments kept open. */
 const OPEN_FILES = 200
 
+/** What deadBeforeIt says until it was looked at: less than anything. */
+export const NOT_KNOWN = Number.NEGATIVE_INFINITY
+
 /** What residentFrom says of a segment without a byte in memory: beyond any offset. */
 export const NOT_RESIDENT = 2 ** 32
 
@@ -55,6 +58,9 @@ export class Segment {
   liveBytes = 0
   tombstoneBytes = 0
   tombstones = 0
+
+  /** Of what a merge has written: see merge-policy.ts. */
+  deadBeforeIt = NOT_KNOWN
 
   file: StorageFile | null = null
   /** Readers that need the file to stay. */

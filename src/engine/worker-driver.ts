@@ -4,10 +4,11 @@
 // job it had fails like any other failed job: nothing it wrote counts before the owner has committed it. The next job starts a new one.
 
 import { Worker } from 'node:worker_threads'
-import type { Background, MergeHandlers, MergeRun } from './background.ts'
+import type { Background, MergeHandlers } from './background.ts'
 import type { HintResult, HintSubject } from './hint.ts'
 import { buffersOf, type OrderedHint } from './hint-order.ts'
 import type { Answer, MergeJob, MergeResult, Question } from './merge.ts'
+import type { Steering } from './pace.ts'
 import type { ScrubJob, ScrubResult } from './scrub.ts'
 
 const HEAP_MB = 512
@@ -20,6 +21,7 @@ export type ToWorker =
   | { kind: 'scrub'; id: number; job: ScrubJob }
   | { kind: 'answer'; id: number; answer: Answer }
   | { kind: 'pause' | 'resume' | 'cancel'; id: number }
+  | { kind: 'limit'; id: number; bytesPerSecond: number }
 
 export type FromWorker =
   | { kind: 'ask'; id: number; question: Question }
@@ -113,9 +115,10 @@ export function workerBackground(directory: string): Background {
     job?.done(error, result)
   }
 
-  const steering = (id: number): MergeRun => ({
+  const steering = (id: number): Steering => ({
     pause: () => send({ kind: 'pause', id }),
     resume: () => send({ kind: 'resume', id }),
+    limit: (bytesPerSecond) => send({ kind: 'limit', id, bytesPerSecond }),
     cancel: () => send({ kind: 'cancel', id }),
   })
 
@@ -125,12 +128,12 @@ export function workerBackground(directory: string): Background {
       const { number, salt, validBytes } = subject
       send({ kind: 'hint', id, number, saltLow: salt.low, saltHigh: salt.high, validBytes })
     },
-    merge(job, handlers, done): MergeRun {
+    merge(job, handlers, done): Steering {
       const id = start({ handlers, done: done as Job['done'] })
       send({ kind: 'merge', id, job })
       return steering(id)
     },
-    scrub(job, progress, done): MergeRun {
+    scrub(job, progress, done): Steering {
       const id = start({ handlers: { progress }, done: done as Job['done'] })
       send({ kind: 'scrub', id, job })
       return steering(id)

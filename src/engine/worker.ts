@@ -2,11 +2,11 @@
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../base/clock.ts'
-import { Pace } from './background.ts'
 import { makeHint } from './hint.ts'
 import { buffersOf, orderedHint } from './hint-order.ts'
 import { type Answer, mergeTask } from './merge.ts'
 import { nodeStorage } from './node-storage.ts'
+import { Pace } from './pace.ts'
 import { scrubSegment } from './scrub.ts'
 import { run } from './task.ts'
 import type { FromWorker, ToWorker } from './worker-driver.ts'
@@ -45,7 +45,7 @@ port.on('message', (message: ToWorker) => {
       })
       return
     case 'merge': {
-      const pace = new Pace(systemClock)
+      const pace = new Pace(systemClock, message.job.rateBytesPerSecond)
       paces.set(id, pace)
       const handlers = {
         ask: (
@@ -60,7 +60,7 @@ port.on('message', (message: ToWorker) => {
           send({ kind: 'progress', id, bytesRead, bytesWritten })
         },
       }
-      run(mergeTask(storage, message.job, handlers, pace, systemClock), (error, result) => {
+      run(mergeTask(storage, message.job, handlers, pace), (error, result) => {
         paces.delete(id)
         waiting.delete(id)
         if (error !== null || result === undefined) failed(id, error ?? new Error('no result'))
@@ -72,10 +72,10 @@ port.on('message', (message: ToWorker) => {
       return
     }
     case 'scrub': {
-      const pace = new Pace(systemClock)
+      const pace = new Pace(systemClock, message.job.rateBytesPerSecond)
       paces.set(id, pace)
       const progress = (bytesRead: number): void => send({ kind: 'progress', id, bytesRead, bytesWritten: 0 })
-      run(scrubSegment(storage, message.job, pace, systemClock, progress), (error, result) => {
+      run(scrubSegment(storage, message.job, pace, progress), (error, result) => {
         paces.delete(id)
         if (error !== null || result === undefined) failed(id, error ?? new Error('no result'))
         else send({ kind: 'scrubbed', id, result })
@@ -93,6 +93,9 @@ port.on('message', (message: ToWorker) => {
       return
     case 'resume':
       paces.get(id)?.resume()
+      return
+    case 'limit':
+      paces.get(id)?.limit(message.bytesPerSecond)
       return
     case 'cancel':
       paces.get(id)?.cancel()

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { FilterBuilder, filterHas, filterHash } from '../../src/engine/filter.ts'
+import { FilterBuilder, filterHas, filterHash, SharpFilter } from '../../src/engine/filter.ts'
 
 function has(filter: Uint8Array, database: number, key: Uint8Array): boolean {
   const pair = new Uint32Array(2)
@@ -56,4 +56,24 @@ test('the hash is part of the file format: it stays what it is', () => {
       ],
     }
   `)
+})
+
+test('a sharp filter has all that was added, next to nothing else, and errs elsewhere with another seed', () => {
+  const pair = new Uint32Array(2)
+  const hash = (name: string): Uint32Array => {
+    const key = Buffer.from(name)
+    filterHash(1, key, 0, key.length, pair)
+    return pair
+  }
+  const KEYS = 5000
+  const PROBES = 200_000
+  const wrong = [11, 12].map((seed) => {
+    const filter = new SharpFilter(KEYS, seed)
+    for (let i = 0; i < KEYS; i++) filter.add(hash(`key ${i}`))
+    for (let i = 0; i < KEYS; i++) expect(filter.has(hash(`key ${i}`))).toBe(true)
+    return Array.from({ length: PROBES }, (_, i) => i).filter((i) => filter.has(hash(`other ${i}`)))
+  })
+  for (const each of wrong) expect(each.length).toBeLessThan(PROBES / 4000)
+  expect(wrong[0]!.filter((i) => wrong[1]!.includes(i))).toEqual([])
+  expect(new SharpFilter(0, 1).has(hash('k'))).toBe(false)
 })

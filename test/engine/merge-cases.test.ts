@@ -590,8 +590,8 @@ describe('a merge that fails', () => {
   test('because the store is closed while it stands still: nothing of it counts, the next start removes it', async () => {
     const { store } = await watched({ portions: CRUMBS })
     await halfDead(store)
-    store.engine.merge.pause()
     const merging = expect(store.merge()).rejects.toThrow('cancelled')
+    store.engine.merge.pause()
     await store.until(() => store.engine.merge.status().bytesRead > 0)
     await store.close()
     await merging

@@ -28,6 +28,7 @@ function segment(number: number, facts: Partial<SegmentFacts> = {}): SegmentFact
     damaged: false,
     lowSequence: number * 100,
     highSequence: number * 100 + 99,
+    deadBeforeIt: null,
     ...facts,
   }
 }
@@ -75,16 +76,46 @@ describe('tombstones', () => {
     expect(picked([segment(1, tombstones), segment(2)])).toEqual([1])
   })
 
-  test('count for nothing while an older segment may hold what they hide: the same one would be merged for ever', () => {
-    expect(picked([segment(1), segment(2, tombstones)])).toEqual([])
-    expect(picked([segment(1), segment(2, tombstones)], true)).toEqual([])
+  test('count as far as dead records with older sequences are too few for them to hide', () => {
+    expect(picked([segment(1), segment(2, tombstones)])).toEqual([2])
+    expect(picked([segment(1, { deadBytes: 100 }), segment(2, tombstones)])).toEqual([2])
+    expect(picked([segment(1, { deadBytes: 101 }), segment(2, tombstones)])).toEqual([])
+    expect(picked([segment(1, { deadBytes: 101 }), segment(2, tombstones)], true)).toEqual([1, 2])
+    expect(picked([segment(1), segment(2, tombstones), segment(3, { deadBytes: 590 })])).toEqual([2, 3])
   })
 
-  test('of overlapping segments: any lower sequence outside keeps them', () => {
-    const overlapping = segment(2, { lowSequence: 150, highSequence: 400 })
+  test('count for nothing while an older segment cannot be asked', () => {
+    expect(picked([segment(1, { hinted: false }), segment(2, tombstones)], true)).toEqual([])
+    expect(picked([segment(1), segment(2, { ...tombstones, hinted: false })], true)).toEqual([2])
+    expect(picked([segment(1, { ...tombstones, hinted: false }), segment(2)])).toEqual([1])
+  })
+
+  test('of what a merge has written: as far as dead bytes have gone since, or the same segment would be merged for ever', () => {
+    const kept = { ...tombstones, deadBeforeIt: 400 }
+    expect(picked([segment(1, { deadBytes: 400 }), segment(2, kept)], true)).toEqual([1])
+    expect(picked([segment(1, { deadBytes: 390 }), segment(2, kept)], true)).toEqual([1, 2])
+    expect(picked([segment(1), segment(2, { ...kept, deadBeforeIt: 0 })], true)).toEqual([])
+    expect(picked([segment(1), segment(2, { ...kept, deadBeforeIt: Number.NEGATIVE_INFINITY })], true)).toEqual([])
+    expect(picked([segment(1), segment(2, { ...kept, deadBeforeIt: 5000 })])).toEqual([2])
+    // Nothing older outside: whatever it is.
+    expect(picked([segment(1, { ...kept, deadBeforeIt: 0 }), segment(2)])).toEqual([1])
+  })
+
+  test('of overlapping segments: dead records of any lower sequence outside may keep them', () => {
+    const overlapping = segment(2, { lowSequence: 150, highSequence: 400, deadBytes: 300 })
     expect(picked([segment(1, tombstones), overlapping])).toEqual([])
     expect(picked([segment(1, { ...tombstones, highSequence: 149 }), overlapping])).toEqual([1])
   })
+})
+
+test('what triggers a merge is merged, wherever the threshold is', () => {
+  expect(picked([segment(1, { deadBytes: 350 })], false, { mergeTriggerFragmentation: 30 })).toEqual([1])
+})
+
+test('what is newer than the request is not merged for it', () => {
+  const all = [segment(1, { deadBytes: 1 }), segment(2, { deadBytes: 900 })]
+  const { inputs, verdicts } = chooseInputs(all, settings, true, undefined, 2)
+  expect([inputs, verdicts.get(2)]).toEqual([[1], 'newer than the MERGE that runs'])
 })
 
 test('one merge takes a bounded amount, most reclaimed first, and leaves the rest for the next', () => {

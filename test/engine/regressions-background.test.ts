@@ -10,6 +10,7 @@ import { GATE_FAILED } from '../../src/engine/engine.ts'
 import { dataName, RESERVE } from '../../src/engine/filename.ts'
 import { maxOutputs, outputSegmentBytes } from '../../src/engine/merge.ts'
 import { nodeStorage } from '../../src/engine/node-storage.ts'
+import { PORTIONS } from '../../src/engine/portions.ts'
 import type { Storage, StorageFile } from '../../src/engine/storage.ts'
 import { openStore } from '../../src/engine/store.ts'
 import { type Fault, FaultyStorage } from './faulty-storage.ts'
@@ -388,5 +389,100 @@ test('a hint that cannot be made is tried again later and later', async () => {
   store.clock.advance(1000_000)
   await store.quiet()
   expect(fs.readdirSync(store.directory).filter((name) => name.endsWith('.hint'))).not.toEqual([])
+  await store.close()
+})
+
+test('MERGE beside clients that overwrite everywhere ends', async () => {
+  const store = await TestStore.open(freshDirectory(), { segmentSizeBytes: 4000 })
+  const overwrite = (round: number): void => {
+    for (let i = 0; i < 200; i += 7) store.put(`k${(i + round) % 200}`, `${round}`.padEnd(100))
+    store.engine.flush()
+  }
+  // More than one merge takes.
+  for (let i = 0; i < 200; i++) store.put(`k${i}`, 'v'.repeat(100))
+  for (let round = 0; round < 100; round++) {
+    overwrite(round)
+    await store.tick()
+    await store.quiet()
+  }
+  let answered = false
+  const { merges } = store.engine.merge.status()
+  const merging = store.merge().then(() => {
+    answered = true
+  })
+  for (let round = 0; !answered; round++) {
+    overwrite(round)
+    await turn()
+    if (store.engine.merge.status().merges > merges + 20) break
+  }
+  expect(answered).toBe(true)
+  await merging
+  await store.close()
+})
+
+test('MERGE right after FLUSHALL counts what that has left behind as dead', async () => {
+  const store = await TestStore.open(freshDirectory(), { portions: { ...PORTIONS, freedEntries: 10 } })
+  for (let i = 0; i < 1000; i++) store.put(`k${i}`, 'v')
+  await store.tick()
+  store.engine.flushAll()
+  await store.tick()
+  expect(store.engine.doomed.isFreeing).toBe(true)
+  expect(await store.merge()).toBeGreaterThan(30_000)
+  await store.close()
+})
+
+test('MERGE while merges are paused waits for RESUME, and none starts before', async () => {
+  const store = await TestStore.open(freshDirectory())
+  await write(store, { a: 'dead' })
+  await write(store, { a: 'live' })
+  const { merge } = store.engine
+  merge.pause()
+  expect(merge.start()).toBe(false)
+  let freed = -1
+  const waiting = store.merge().then((bytes) => {
+    freed = bytes
+  })
+  for (let i = 0; i < 50; i++) await turn()
+  expect([freed, merge.status().merges, merge.status().state]).toEqual([-1, 0, 'paused'])
+  merge.resume()
+  await waiting
+  expect(freed).toBeGreaterThan(0)
+  await store.close()
+})
+
+test('MERGE while merges are paused is answered when the store closes', async () => {
+  const store = await TestStore.open(freshDirectory())
+  await write(store, { a: 'dead' })
+  store.engine.merge.pause()
+  const merging = expect(store.merge()).rejects.toThrow('the store is closing')
+  await store.close()
+  await merging
+})
+
+test('a store where nothing was written has nothing to merge', async () => {
+  const store = await TestStore.open(freshDirectory())
+  expect(store.engine.merge.estimate()).toEqual({ bytesFreed: 0, segments: 0 })
+  expect(store.engine.merge.start()).toBe(false)
+  await store.close()
+})
+
+test('merge-rate and scrub-rate hold at once, also for what runs', async () => {
+  const store = await TestStore.open(freshDirectory(), { mergeRateBytesPerSecond: 1, scrubRateBytesPerSecond: 1 })
+  await write(store, { a: 'dead' })
+  await write(store, { a: 'live' })
+  const merging = store.merge()
+  await store.until(() => store.engine.merge.status().bytesRead > 0)
+  for (let i = 0; i < 50; i++) await turn()
+  expect(store.engine.merge.status().merges).toBe(0)
+  store.engine.configure({ mergeRateBytesPerSecond: 0 })
+  await merging
+  let scrubbed = false
+  store.engine.scrub.wait(() => {
+    scrubbed = true
+  })
+  for (let i = 0; i < 50; i++) await turn()
+  expect(scrubbed).toBe(false)
+  store.engine.configure({ scrubRateBytesPerSecond: 0 })
+  await store.until(() => scrubbed)
   await store.close()
 })

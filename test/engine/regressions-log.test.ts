@@ -297,7 +297,7 @@ function backgroundOf(
   return { ...inline, hint: hint ?? inline.hint, merge }
 }
 
-const noRun = { pause(): void {}, resume(): void {}, cancel(): void {} }
+const noRun = { pause(): void {}, resume(): void {}, limit(): void {}, cancel(): void {} }
 
 test('a merge whose thread died leaves no outputs behind', async () => {
   const directory = freshDirectory()
@@ -375,6 +375,7 @@ describe('long steps on the event loop', () => {
         sealed: true,
         hinted: true,
         damaged: false,
+        deadBeforeIt: null,
         highSequence: lowSequence + 999,
         get lowSequence() {
           looks++

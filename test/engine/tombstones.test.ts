@@ -150,3 +150,85 @@ test('the tombstones of a flushed-away database go with it', async () => {
   expect(allRecords(store.directory).filter(({ kind }) => kind === KIND_TOMBSTONE)).toEqual([])
   await store.close()
 })
+
+/** Lets time pass for the engine's own merges until they have nothing more to do. */
+async function ownMerges(store: TestStore): Promise<void> {
+  for (let calm = 0; calm < 5; calm++) {
+    await store.quiet()
+    const { merges } = store.engine.merge.status()
+    store.clock.advance(1200)
+    await store.until(() => store.engine.merge.status().state !== 'running')
+    if (store.engine.merge.status().merges > merges) calm = 0
+  }
+}
+
+const bytesOnDisk = (store: TestStore): number => store.engine.stats().diskBytes
+
+test('keys that live shortly do not fill the disk: one old key beside them is enough for that', async () => {
+  const store = await TestStore.open(freshDirectory(), { ...auto, segmentSizeBytes: 20_000 })
+  store.put('old', 'v')
+  for (let round = 0; round < 20; round++) {
+    for (let i = 0; i < 300; i++) {
+      store.put(`lock ${round} ${i}`, '1')
+      store.remove(`lock ${round} ${i}`)
+    }
+    await store.tick()
+    await ownMerges(store)
+  }
+  expect(bytesOnDisk(store)).toBeLessThan(5 * 20_000) // 600,000 were written
+  await store.close()
+})
+
+test('deletes go when nothing is left that they hide, beside an old key', async () => {
+  const store = await TestStore.open(freshDirectory(), { ...auto, segmentSizeBytes: 20_000 })
+  store.put('old', 'v')
+  for (let i = 0; i < 2000; i++) store.put(`k${i}`, 'v'.repeat(50))
+  await store.tick()
+  await ownMerges(store)
+  for (let i = 0; i < 2000; i++) store.remove(`k${i}`)
+  await store.tick()
+  await store.seal()
+  await ownMerges(store)
+  expect(bytesOnDisk(store)).toBeLessThan(20_000)
+  const { merges } = store.engine.merge.status()
+  await ownMerges(store)
+  expect(store.engine.merge.status().merges).toBe(merges)
+  await store.close()
+})
+
+test('tombstones that have to stay are not merged again and again', async () => {
+  const store = await TestStore.open(freshDirectory(), { ...auto, segmentSizeBytes: 40_000 })
+  // Each value that is deleted lies among others that live: its segment is no input.
+  for (let i = 0; i < 200; i++) {
+    store.put(`live ${i}`, 'v'.repeat(100))
+    if (i % 2 === 0) store.put(`gone ${i}`, '')
+  }
+  await store.seal()
+  for (let i = 0; i < 200; i += 2) store.remove(`gone ${i}`)
+  for (let i = 0; i < 300; i++) store.put('garbage', `${i}`.repeat(20))
+  await store.seal()
+  await ownMerges(store)
+  const { merges } = store.engine.merge.status()
+  expect(merges).toBeGreaterThan(0)
+  for (let i = 0; i < 20; i++) await ownMerges(store)
+  expect(store.engine.merge.status().merges).toBe(merges)
+  await store.close()
+})
+
+test('tombstones go also in a store of many segments, where some filter always says perhaps', async () => {
+  const store = await TestStore.open(freshDirectory())
+  const SEGMENTS = 80
+  for (let s = 0; s < SEGMENTS; s++) {
+    for (let i = 0; i < 100; i++) store.put(`live ${s} ${i}`, 'v')
+    await store.seal()
+  }
+  await store.quiet()
+  for (let i = 0; i < 500; i++) {
+    store.put(`short ${i}`, 'v')
+    store.remove(`short ${i}`)
+  }
+  await store.merge()
+  const left = allRecords(store.directory).filter(({ kind }) => kind === KIND_TOMBSTONE).length
+  expect(left).toBeLessThan(25) // half of them, by the hints' own filters
+  await store.close()
+})
