@@ -713,6 +713,7 @@ export class Bitcask implements Engine {
   /** The log says so: writes up to its `released` stand. */
   afterRelease(flushed: boolean): void {
     this.undo.release(this.log.released, this.freeEntry)
+    this.doomed.goOn()
     if (flushed) return
     this.checkStall()
     this.events.onReleased()
@@ -933,6 +934,7 @@ export class Bitcask implements Engine {
     this.setGate(GATE_FAILED, true, CLOSING)
     this.closing = true
     this.expiryCycle.end()
+    this.doomed.goOn()
     this.syncTimer?.cancel()
     this.upkeep.close(isQuick, (error) => {
       this.lock?.release()

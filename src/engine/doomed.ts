@@ -4,14 +4,17 @@
 
 import type { Bitcask } from './bitcask.ts'
 
-const RETRY_MS = 5
-
 export class DoomedDatabases {
   private readonly store: Bitcask
   /** Physical ids, and the sequence of the record that says so. */
   private readonly ids = new Map<number, number>()
   /** There is something to free, now or when it is released. */
   isFreeing = false
+  /** What is left waits for a release. */
+  private isWaiting = false
+  /** Those that are being freed, and how far: all in one walk over the keydir. */
+  private freed: ReadonlySet<number> | null = null
+  private cursor = 0
   private readonly waiting: (() => void)[] = []
 
   constructor(store: Bitcask) {
@@ -26,6 +29,7 @@ export class DoomedDatabases {
   /** It has come to nothing. */
   restore(ids: readonly number[]): void {
     for (const id of ids) this.ids.delete(id)
+    this.goOn()
   }
 
   /** Calls back when there is nothing to free (any more), or the store is closing. */
@@ -38,35 +42,38 @@ export class DoomedDatabases {
   free(): void {
     if (this.isFreeing || this.ids.size === 0) return
     this.isFreeing = true
+    this.store.clock.soon(this.slice)
+  }
+
+  /** Something was released, or the store is closing. */
+  goOn(): void {
+    if (!this.isWaiting) return
+    this.isWaiting = false
+    this.store.clock.soon(this.slice)
+  }
+
+  private readonly slice = (): void => {
     const { store } = this
-    let cursor = 0
-    let ids: Set<number> | null = null
-    const slice = (): void => {
-      if (store.closing || this.ids.size === 0) {
-        this.isFreeing = false
-        for (const done of this.waiting.splice(0)) done()
-        return
-      }
-      if (ids === null) {
-        ids = this.released()
-        cursor = 0
-        if (ids === null) {
-          store.clock.after(RETRY_MS, slice)
-          return
-        }
-      }
-      const freed = ids
-      const { keydir } = store
-      cursor = keydir.scan(cursor, store.portions.freedEntries, (entry) => {
-        if (freed.has(keydir.database(entry))) store.discard(entry)
-      })
-      if (cursor === 0) {
-        for (const id of freed) this.ids.delete(id)
-        ids = null
-      }
-      store.clock.soon(slice)
+    if (store.closing || this.ids.size === 0) {
+      this.isFreeing = false
+      for (const done of this.waiting.splice(0)) done()
+      return
     }
-    store.clock.soon(slice)
+    this.freed ??= this.released()
+    const { freed } = this
+    if (freed === null) {
+      this.isWaiting = true
+      return
+    }
+    const { keydir } = store
+    this.cursor = keydir.scan(this.cursor, store.portions.freedEntries, (entry) => {
+      if (freed.has(keydir.database(entry))) store.discard(entry)
+    })
+    if (this.cursor === 0) {
+      for (const id of freed) this.ids.delete(id)
+      this.freed = null
+    }
+    store.clock.soon(this.slice)
   }
 
   private released(): Set<number> | null {

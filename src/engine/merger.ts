@@ -126,14 +126,14 @@ export class Merger implements MergeControl {
     this.asked = true
     this.askedAgain = false
     this.freedForWaiters = 0
-    // What a FLUSHALL has left behind is still counted as alive.
-    this.store.doomed.whenFreed(() =>
-      this.seal((error) => {
-        this.askedBelow = this.catalog.nextNumber
-        if (error !== null) this.finish(error, 0)
-        else if (!this.begin(true)) this.finish(null, 0)
-      }),
-    )
+    this.seal((error) => {
+      this.askedBelow = this.catalog.nextNumber
+      if (error !== null) return this.finish(error, 0)
+      // What a FLUSHALL has left behind still counts as alive.
+      this.store.doomed.whenFreed(() => {
+        if (!this.begin(true)) this.finish(null, 0)
+      })
+    })
   }
 
   pause(): void {

@@ -232,3 +232,29 @@ test('tombstones go also in a store of many segments, where some filter always s
   expect(left).toBeLessThan(25) // half of them, by the hints' own filters
   await store.close()
 })
+
+test('a merge of what lies around a segment that stays: only what that one may hide stays, too', async () => {
+  let store = await TestStore.open(freshDirectory(), auto)
+  const garbage = (): void => {
+    for (let i = 0; i < 20; i++) store.put('garbage', 'x'.repeat(100))
+  }
+  store.put('before', 'v')
+  store.remove('before')
+  garbage()
+  await store.seal()
+  for (let i = 0; i < 40; i++) store.put(`live ${i}`, 'x'.repeat(100))
+  store.put('victim', 'v')
+  store.put('there', 'v')
+  store.remove('there')
+  await store.seal()
+  store.remove('victim')
+  garbage()
+  await store.seal()
+  garbage()
+  await store.tick()
+  await ownMerge(store)
+  expect(['before', 'there', 'victim'].map((key) => onDisk(store.directory, key))).toEqual([0, 1, 1])
+  store = await restart(store, 'killed')
+  expect(await store.get('victim')).toBe(null)
+  await store.close()
+})
