@@ -15,6 +15,8 @@ import { isWord, nameOf, quoted } from './words.ts'
 
 const ANY_TIME = NOSCRIPT | LOADING | STALE
 const PER_CLIENT = 'O(N) for N clients.'
+/** Of CLIENT LIST's text, one string until it is said. All clients that there can be fit in, with names of usual length. */
+const MAX_LIST_BYTES = 64 * 1024 * 1024
 
 const subcommands = [
   {
@@ -118,7 +120,9 @@ const subcommands = [
     since: '2.4.0',
     group: 'connection',
     complexity: PER_CLIENT,
-    difference: 'Input buffers are shared, so qbuf-free is 0; rbp is the size of the reply buffer, as rbs.',
+    difference:
+      'Input buffers are shared, so qbuf-free is 0; rbp is the size of the reply buffer, as rbs. ' +
+      'Of a name the first 1,024 bytes are shown; a list of more than 64 MiB is refused.',
   },
   {
     name: 'CLIENT|KILL',
@@ -273,7 +277,11 @@ function list(session: Session, args: Args): void {
     sessions = found
   } else return reply.error(SYNTAX_ERROR)
   let text = ''
-  for (const one of sessions) text += `${one.describe()}\n`
+  for (const one of sessions) {
+    text += `${one.describe()}\n`
+    if (text.length > MAX_LIST_BYTES)
+      return reply.error('ERR the list is too long: ask for some of the clients with ID')
+  }
   reply.verbatim('txt', text)
 }
 

@@ -65,7 +65,7 @@ export interface Session {
   /** null outside MULTI. */
   transaction: Transaction | null
   watched: WatchedKey[]
-  /** What the names cost that the server keeps for this client: WATCH, subscriptions, prefixes. Counts against client-query-buffer-limit. */
+  /** What the names cost that the server keeps for this client: its own, WATCH, subscriptions, prefixes. Counts against client-query-buffer-limit. */
   nameBytes: number
   /** Set when a watched key changed: EXEC then answers null. */
   watchBroken: boolean

@@ -28,9 +28,6 @@ export abstract class Client {
   abstract readonly reply: ReplyWriter
   readonly connectedAt: number // ms
   database: number
-  name: string
-  libName: string
-  libVersion: string
   noEvict: boolean
   replyMode: Session['replyMode']
   watched: WatchedKey[]
@@ -44,6 +41,9 @@ export abstract class Client {
   unauthenticatedSince: number // ms; RESET asks for the password again
   /** What CLIENT LIST shows as cmd, also when it was refused, queued or parked; null: there is no such command. */
   lastCommand: Command | null
+  private ownName: string
+  private ownLibName: string
+  private ownLibVersion: string
   private isAuthenticated: boolean
   private currentTransaction: Transaction | null
   private subscribed: Subscriptions | null
@@ -58,9 +58,6 @@ export abstract class Client {
     this.peer = peer
     this.connectedAt = now
     this.database = 0
-    this.name = ''
-    this.libName = ''
-    this.libVersion = ''
     this.noEvict = false
     this.replyMode = 'on'
     this.watched = []
@@ -72,6 +69,9 @@ export abstract class Client {
     this.lastInteraction = now
     this.unauthenticatedSince = now
     this.lastCommand = null
+    this.ownName = ''
+    this.ownLibName = ''
+    this.ownLibVersion = ''
     this.isAuthenticated = authenticated
     this.currentTransaction = null
     this.subscribed = null
@@ -82,6 +82,35 @@ export abstract class Client {
   /** Its time, as the engine counts it. */
   get now(): number {
     return this.engine.now
+  }
+
+  // Names may be as long as arguments, so they count as those that it has the server watch.
+
+  get name(): string {
+    return this.ownName
+  }
+
+  set name(value: string) {
+    this.nameBytes += value.length - this.ownName.length
+    this.ownName = value
+  }
+
+  get libName(): string {
+    return this.ownLibName
+  }
+
+  set libName(value: string) {
+    this.nameBytes += value.length - this.ownLibName.length
+    this.ownLibName = value
+  }
+
+  get libVersion(): string {
+    return this.ownLibVersion
+  }
+
+  set libVersion(value: string) {
+    this.nameBytes += value.length - this.ownLibVersion.length
+    this.ownLibVersion = value
   }
 
   get authenticated(): boolean {

@@ -24,6 +24,7 @@ import { wrongArity } from '../commands/errors.ts'
 import { nameOf, QUOTED_BYTES, quoted } from '../commands/words.ts'
 import { type Engine, GATE_STALLED } from '../engine/engine.ts'
 import { type Args, SLICE_BYTES } from '../resp/args.ts'
+import { shownName } from './client-line.ts'
 import type { Connection } from './connection.ts'
 import {
   GATE_MULTI,
@@ -291,8 +292,9 @@ export class Dispatch {
     // EXEC is not slow, what it runs is (SKIP_SLOWLOG).
     const { thresholdMicroseconds } = this.slowlog
     if (thresholdMicroseconds >= 0 && microseconds >= thresholdMicroseconds && (flags & SKIP_SLOWLOG) === 0) {
-      const { name, peer } = connection
-      this.slowlog.add({ second: Math.floor(now / 1000), microseconds, args, address: peer.address, name })
+      const { address } = connection.peer
+      const name = shownName(connection.name)
+      this.slowlog.add({ second: Math.floor(now / 1000), microseconds, args, address, name })
     }
     this.latency.note((flags & FAST) !== 0 ? 'fast-command' : 'command', ms, now)
   }

@@ -188,6 +188,58 @@ describe('names that a client has the server keep count against client-query-buf
   })
 })
 
+describe('names of megabytes, of a client or its library', () => {
+  const name = 'n'.repeat(700_000)
+
+  test('are shown by their beginnings, in CLIENT LIST and in SLOWLOG', async () => {
+    await start('--slowlog-log-slower-than', '0')
+    const client = await it.connect()
+    const other = await it.connect()
+    await client.call('CLIENT', 'SETNAME', name)
+    await client.call('CLIENT', 'SETINFO', 'LIB-NAME', name)
+    await client.call('CLIENT', 'SETINFO', 'LIB-VER', name)
+    const list = String(await other.call('CLIENT', 'LIST'))
+    expect(
+      / name=(n+) .* lib-name=(n+) lib-ver=(n+)$/m
+        .exec(list)!
+        .slice(1)
+        .map(({ length }) => length),
+    ).toEqual(Array(3).fill(1024))
+    expect(String(await client.call('CLIENT', 'GETNAME'))).toBe(name)
+    const entries = (await other.call('SLOWLOG', 'GET', '100')) as Buffer[][]
+    expect(Math.max(...entries.map((entry) => entry[5]!.length))).toBe(1024)
+  })
+
+  test.each([
+    [
+      ['CLIENT', 'SETNAME'],
+      ['CLIENT', 'SETINFO', 'LIB-NAME'],
+    ],
+    [
+      ['CLIENT', 'SETINFO', 'LIB-VER'],
+      ['HELLO', '3', 'SETNAME'],
+    ],
+  ])('count against client-query-buffer-limit: %s and %s', async (one, two) => {
+    await start('--client-query-buffer-limit', '1mb')
+    const client = await it.connect()
+    for (const length of [600_000, 900_000, 1, 700_000]) await client.call(...one, 'n'.repeat(length))
+    client.send(encodeRequest([...two, name]))
+    await client.closed
+    expect(it.server.info(['stats'])).toContain('client_query_buffer_limit_disconnections:1')
+  })
+
+  test('a list of clients that is too long for a string is refused, and nothing else happens', async () => {
+    await start()
+    const client = await it.connect()
+    await client.call('CLIENT', 'SETNAME', name)
+    const id = String(await client.call('CLIENT', 'ID'))
+    expect(errorText(await client.call('CLIENT', 'LIST', 'ID', ...Array(60_000).fill(id)))).toMatch(
+      /^ERR the list is too/,
+    )
+    expect(it.log.join()).not.toContain('Bug')
+  })
+})
+
 test('WATCH of a key that is too long to be there keeps nothing', async () => {
   await start()
   const client = await it.connect()
