@@ -284,6 +284,35 @@ test('EXEC runs while the store loads, and an empty one is answered', async () =
   )
 })
 
+test('a command of EXEC that throws is an error in its place, the others have run', async () => {
+  const client = await it.connect()
+  it.server.slowlog.reset = () => {
+    throw new Error('a mistake')
+  }
+  await client.call('SET', 'cold', 'v')
+  client.send(request('MULTI', 'SET a 1', 'GET cold', 'SLOWLOG RESET', 'GET a', 'EXEC'))
+  expect(await raw(client, 6)).toBe(
+    `+OK\r\n${'+QUEUED\r\n'.repeat(4)}*4\r\n+OK\r\n$1\r\nv\r\n-ERR internal error\r\n$1\r\n1\r\n`,
+  )
+})
+
+test('CONFIG SET in EXEC beside one that takes its time is refused, and all the rest of EXEC is done', async () => {
+  let finish = (): void => {}
+  it.server.config.onChangeLater(['port'], () => new Promise((resolve) => (finish = () => resolve(null))))
+  const admin = await it.connect()
+  const client = await it.connect()
+  admin.send(request('CONFIG SET port 7777'))
+  while (!it.server.configTakesTime('timeout')) await client.call('PING')
+  client.send(request('MULTI', 'SET a 1', 'CONFIG SET timeout 77', 'SET c 1', 'EXEC', 'MGET a c'))
+  expect(await raw(client, 6)).toBe(
+    `+OK\r\n${'+QUEUED\r\n'.repeat(3)}*3\r\n+OK\r\n` +
+      "-ERR timeout can't be set in a transaction: it takes time\r\n+OK\r\n*2\r\n$1\r\n1\r\n$1\r\n1\r\n",
+  )
+  finish()
+  expect(await raw(admin, 1)).toBe('+OK\r\n')
+  expect(await client.call('CONFIG', 'SET', 'timeout', '77')).toBe('OK')
+})
+
 test('an EXEC that could not begin damages nothing after it', async () => {
   const client = await it.connect()
   const begin = it.engine.begin
