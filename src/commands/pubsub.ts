@@ -207,6 +207,10 @@ export const pubsubCommands = [
 ] as const satisfies readonly Command[]
 
 function subscribe(session: Session, args: Args, kind: SubscriptionKind, word: string): void {
+  // To Redis a client in a transaction cannot wait for messages; for channels and patterns it makes an exception.
+  if (kind === 'shard' && session.isExecuting) {
+    return session.reply.error("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client")
+  }
   for (let i = 1; i < args.count; i++) {
     session.server.pubsub.subscribe(session, kind, args.at(i).key())
     confirm(session, word, args.at(i), countOf(session, kind))

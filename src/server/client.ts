@@ -38,7 +38,7 @@ export abstract class Client {
   isExecuting: boolean
   closedGates: number
   lastInteraction: number // ms
-  unauthenticatedSince: number // ms; RESET asks for the password again
+  strangerSince: number // ms; RESET asks for the password again
   /** What CLIENT LIST shows as cmd, also when it was refused, queued or parked; null: there is no such command. */
   lastCommand: Command | null
   private ownName: string
@@ -67,7 +67,7 @@ export abstract class Client {
     this.isExecuting = false
     this.closedGates = GATE_PREPARE | GATE_PROTECTED | (authenticated ? 0 : GATE_UNAUTHENTICATED)
     this.lastInteraction = now
-    this.unauthenticatedSince = now
+    this.strangerSince = now
     this.lastCommand = null
     this.ownName = ''
     this.ownLibName = ''
@@ -118,10 +118,23 @@ export abstract class Client {
   }
 
   set authenticated(value: boolean) {
-    if (this.isAuthenticated && !value) this.unauthenticatedSince = this.server.clock.now()
     this.isAuthenticated = value
-    this.gate(GATE_UNAUTHENTICATED, !value)
-    this.onAuthenticated(value)
+    this.passwordChanged()
+  }
+
+  /** There is another password, or none: then who has not given one may come in too, as in Redis. */
+  passwordChanged(): void {
+    const wasStranger = this.isStranger
+    const isStranger = !this.isAuthenticated && this.server.passwordRequired
+    if (isStranger === wasStranger) return
+    if (isStranger) this.strangerSince = this.server.clock.now()
+    this.gate(GATE_UNAUTHENTICATED, isStranger)
+    this.onStranger(isStranger)
+  }
+
+  /** A password is asked for, and it has not given it. */
+  get isStranger(): boolean {
+    return (this.closedGates & GATE_UNAUTHENTICATED) !== 0
   }
 
   get protocol(): 2 | 3 {
@@ -190,15 +203,11 @@ export abstract class Client {
   /** enable-debug-command, enable-module-command: whether this client may run what they protect. */
   isAllowed(directive: 'enable-debug-command' | 'enable-module-command'): boolean {
     const who = this.server.config.get(directive)
-    return who === 'yes' || (who === 'local' && this.isLocal)
+    return who === 'yes' || (who === 'local' && this.peer.isLocal)
   }
 
-  private get isLocal(): boolean {
-    return this.peer.isUnix || /^(127\.|\[?::1)/.test(this.peer.address)
-  }
-
-  /** The password was given, or is asked for again. */
-  protected abstract onAuthenticated(isAuthenticated: boolean): void
+  /** It has become one, or is none any more. */
+  protected abstract onStranger(isStranger: boolean): void
 
   private gate(bit: number, isClosed: boolean): void {
     this.closedGates = isClosed ? this.closedGates | bit : this.closedGates & ~bit

@@ -22,7 +22,7 @@ import type { ReplySlot, Session } from '../commands/session.ts'
 import type { Args } from '../resp/args.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
 import { INVALID, MORE, RequestDecoder } from '../resp/request.ts'
-import type { Adopted } from './adopt.ts'
+import { type Adopted, unsentBytes } from './adopt.ts'
 import { Client } from './client.ts'
 import { clientLine } from './client-line.ts'
 import type { Gathering } from './gather.ts'
@@ -70,6 +70,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
   private readonly softLimit: SoftLimit
   private pauseBytes: number
   private blocked: number
+  private unsentBytes: number // when it was looked at last
   private isReadingStopped: boolean
   private hasInputEnded: boolean
   private hasInput: boolean // the decoder may hold whole commands
@@ -106,6 +107,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     this.softLimit = new SoftLimit()
     this.pauseBytes = authenticated ? PAUSE_BYTES : UNAUTHENTICATED_PAUSE_BYTES
     this.blocked = 0
+    this.unsentBytes = 0
     this.isReadingStopped = false
     this.hasInputEnded = false
     this.hasInput = false
@@ -267,7 +269,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     }
     if ((this.blocked & FULL) !== 0) {
       // With a limit, a client that does not read fills up to it and is dropped; without one it has to wait here.
-      const mayFill = (limit.hardBytes > 0 || limit.softBytes > 0) && this.authenticated
+      const mayFill = (limit.hardBytes > 0 || limit.softBytes > 0) && !this.isStranger
       if ((pending > this.pauseBytes && !mayFill) || output.openHoles > MAX_HOLES) return
       this.blocked &= ~FULL
       this.server.tick.again(this)
@@ -302,6 +304,13 @@ export class Connection extends Client implements Session, Ticking, Gathering {
   /** What it sends is read. */
   get isRead(): boolean {
     return !this.isReadingStopped
+  }
+
+  /** Time has passed: who takes a long reply bit by bit is not idle. Unix time in ms. */
+  noteProgress(now: number): void {
+    const unsent = this.output.stuck ? unsentBytes(this.socket) : 0
+    if (unsent !== this.unsentBytes) this.lastInteraction = now
+    this.unsentBytes = unsent
   }
 
   /** Time has passed, and it may not have read for too long. Unix time in ms. */
@@ -423,9 +432,9 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     this.server.unwatch(this)
   }
 
-  protected onAuthenticated(isAuthenticated: boolean): void {
-    this.pauseBytes = isAuthenticated ? PAUSE_BYTES : UNAUTHENTICATED_PAUSE_BYTES
-    this.decoder.authenticated = isAuthenticated
+  protected onStranger(isStranger: boolean): void {
+    this.pauseBytes = isStranger ? UNAUTHENTICATED_PAUSE_BYTES : PAUSE_BYTES
+    this.decoder.authenticated = !isStranger
   }
 
   // --- replies under way, for dispatch

@@ -295,6 +295,7 @@ export class Server implements ServerPort {
 
   private closeLateClients(now: number): void {
     for (const connection of [...this.connections.values()]) {
+      connection.noteProgress(now)
       const idle = now - connection.lastInteraction
       if (
         this.idleSeconds > 0 &&
@@ -305,7 +306,7 @@ export class Server implements ServerPort {
       ) {
         this.logger.verbose(`Closing idle client: ${connection.describe()}`)
         connection.close()
-      } else if (!connection.authenticated && now - connection.unauthenticatedSince > AUTHENTICATION_SECONDS * 1000) {
+      } else if (connection.isStranger && now - connection.strangerSince > AUTHENTICATION_SECONDS * 1000) {
         this.logger.verbose(`Closing client that did not authenticate: ${connection.describe()}`)
         connection.close()
       } else connection.checkOutputLimit(now)
@@ -520,7 +521,10 @@ export class Server implements ServerPort {
         return null
       })
     }
-    follow(['requirepass'], () => this.passwords.set(config.get('requirepass')))
+    follow(['requirepass'], () => {
+      this.passwords.set(config.get('requirepass'))
+      for (const connection of this.connections.values()) connection.passwordChanged()
+    })
     follow(['timeout'], () => {
       this.idleSeconds = config.get('timeout')
     })
@@ -575,6 +579,6 @@ function matches(filter: ClientFilter, connection: Connection, self: Session, no
   if (type !== undefined && type !== (connection.subscriptions === null ? 'normal' : 'pubsub')) return false
   if (address !== undefined && connection.peer.address !== address) return false
   if (localAddress !== undefined && connection.peer.localAddress !== localAddress) return false
-  if (user !== undefined && (user !== 'default' || !connection.authenticated)) return false
+  if (user !== undefined && user !== 'default') return false
   return maxAgeSeconds === undefined || now - connection.connectedAt >= maxAgeSeconds * 1000
 }

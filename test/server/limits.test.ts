@@ -1,12 +1,14 @@
 // What one client may cost: descriptors, memory, other clients' time. And who is let in.
 
 import { existsSync, mkdtempSync, rmSync, statSync, unlinkSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { silentLogger } from '../../src/base/logger.ts'
+import { unsentBytes } from '../../src/server/adopt.ts'
 import { ListenError, Listener } from '../../src/server/listener.ts'
+import { peerOf } from '../../src/server/peer.ts'
 import { DENIED, isLocal } from '../../src/server/protected-mode.ts'
 import { RawConnection } from '../harness/connection.ts'
 import { encodeRequest, type ReplyError } from '../harness/resp.ts'
@@ -59,6 +61,13 @@ test('local addresses', () => {
   expect(['10.0.0.1', '::ffff:10.0.0.1', '::2', undefined].map(local)).toEqual([false, false, false, false])
 })
 
+test('"local" of enable-debug-command: what only begins like ::1 is not', async () => {
+  await start()
+  const isLocalPeer = (remoteAddress: string): boolean =>
+    peerOf({ remoteAddress, remotePort: 80, localAddress: '::', localPort: 80 } as Socket, false, '')!.isLocal
+  expect(['::1', '127.0.0.1', '::123:4567', '1270::1'].map(isLocalPeer)).toEqual([true, true, false, false])
+})
+
 test('AUTH: nothing else before it, wrong users and passwords alike, RESET forgets it', async () => {
   await start('--requirepass', 'secret')
   const client = await it.connect()
@@ -100,6 +109,40 @@ test('timeout: an idle client is dropped, a busy one is not', async () => {
   }
   expect((await gone).closed).toBe(true)
   expect(answered).toBeGreaterThan(0)
+})
+
+test('timeout: a client that takes a large reply bit by bit is not idle, until it stops', async () => {
+  let aheadMs = 0
+  const { systemClock } = await import('../../src/base/clock.ts')
+  const clock = { ...systemClock, now: () => Date.now() + aheadMs, monotonic: () => systemClock.monotonic() + aheadMs }
+  it = await startTestServer({ args: ['--timeout', '10', '--hz', '100'], server: { clock } })
+  const other = await it.connect()
+  await other.call('SET', 'large', 'x'.repeat(60_000_000))
+  const reader = await it.connect()
+  reader.socket.pause()
+  reader.send(encodeRequest(['GET', 'large']))
+  while (it.server.clientCount < 2 || ![...it.server.clients()][1]!.output.stuck) await other.call('PING')
+  const session = [...it.server.clients()][1]!
+  const { socket } = session as unknown as { socket: Socket }
+  const looked = vi.spyOn(session, 'checkOutputLimit')
+  const look = async (): Promise<void> => {
+    const { length } = looked.mock.calls
+    while (looked.mock.calls.length === length && !session.isClosed) await other.call('PING')
+  }
+  for (let step = 0; step < 6; step++) {
+    const unsent = unsentBytes(socket)
+    reader.socket.resume()
+    while (unsentBytes(socket) === unsent) await other.call('PING')
+    reader.socket.pause()
+    aheadMs += 6000
+    await look()
+  }
+  expect([session.isClosed, session.output.stuck]).toEqual([false, true])
+  for (let step = 0; step < 3 && !session.isClosed; step++) {
+    aheadMs += 6000
+    await look()
+  }
+  expect(session.isClosed).toBe(true)
 })
 
 test('protocol errors are answered, then the connection is closed', async () => {
