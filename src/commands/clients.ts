@@ -141,12 +141,13 @@ const subcommands = [
     flags: ADMIN | ANY_TIME,
     keys: null,
     run: (session, args) => onOff(session, args, (on) => (session.noEvict = on)),
-    summary: 'Excludes the connection from being closed for memory.',
+    summary: 'Makes the connection the last to be closed for the memory that clients take together.',
     since: '7.0.0',
     group: 'connection',
     complexity: 'O(1)',
     difference:
-      'Connections are never closed for memory in total, only at their own limits; the flag is kept and shown.',
+      'What all clients together may put on the heap (names, queued commands) is bounded, without a directive: beyond it who has ' +
+      'the most is closed, and those with this flag last.',
   },
   {
     name: 'CLIENT|NO-TOUCH',
@@ -219,7 +220,7 @@ const HELP = [
   'LIST [TYPE (NORMAL|MASTER|REPLICA|PUBSUB)] [ID <number> [...]]',
   '    Describes connections.',
   'NO-EVICT (ON|OFF)',
-  '    Keeps and shows a flag; connections are never closed for memory in total.',
+  '    When clients take too much memory together, closes this one last.',
   'NO-TOUCH (ON|OFF)',
   '    Reading does not count as access to the keys.',
   'PAUSE <timeout> [WRITE|ALL]',

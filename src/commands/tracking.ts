@@ -24,7 +24,7 @@ export const trackingSubcommands = [
     complexity: 'O(N) for N prefixes.',
     difference:
       'Invalidations stand between replies only. Who leaves 64 MiB of them unread is closed, also without an output limit. ' +
-      'Beyond tracking-table-max-keys the oldest key is given up.',
+      'Beyond tracking-table-max-keys, or an eighth of the heap, the oldest key is given up.',
   },
   {
     name: 'CLIENT|CACHING',

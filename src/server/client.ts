@@ -31,7 +31,6 @@ export abstract class Client {
   noEvict: boolean
   replyMode: Session['replyMode']
   watched: WatchedKey[]
-  nameBytes: number
   watchBroken: boolean
   closeAfterReply: boolean
   /** EXEC is running: its commands run in one go. */
@@ -41,6 +40,7 @@ export abstract class Client {
   strangerSince: number // ms; RESET asks for the password again
   /** What CLIENT LIST shows as cmd, also when it was refused, queued or parked; null: there is no such command. */
   lastCommand: Command | null
+  private keptNameBytes: number
   private ownName: string
   private ownLibName: string
   private ownLibVersion: string
@@ -61,7 +61,6 @@ export abstract class Client {
     this.noEvict = false
     this.replyMode = 'on'
     this.watched = []
-    this.nameBytes = 0
     this.watchBroken = false
     this.closeAfterReply = false
     this.isExecuting = false
@@ -69,6 +68,7 @@ export abstract class Client {
     this.lastInteraction = now
     this.strangerSince = now
     this.lastCommand = null
+    this.keptNameBytes = 0
     this.ownName = ''
     this.ownLibName = ''
     this.ownLibVersion = ''
@@ -82,6 +82,26 @@ export abstract class Client {
   /** Its time, as the engine counts it. */
   get now(): number {
     return this.engine.now
+  }
+
+  get nameBytes(): number {
+    return this.keptNameBytes
+  }
+
+  set nameBytes(value: number) {
+    this.server.clientHeapBytes += value - this.keptNameBytes
+    this.keptNameBytes = value
+  }
+
+  /** What it has put on V8's heap: names and queued commands. */
+  get heapBytes(): number {
+    return this.keptNameBytes + (this.currentTransaction?.bytes ?? 0)
+  }
+
+  /** A command of so many bytes is going to be queued. */
+  countQueued(bytes: number): void {
+    this.currentTransaction!.bytes += bytes
+    this.server.clientHeapBytes += bytes
   }
 
   // Names may be as long as arguments, so they count as those that it has the server watch.
@@ -151,6 +171,7 @@ export abstract class Client {
   }
 
   set transaction(value: Transaction | null) {
+    this.server.clientHeapBytes += (value?.bytes ?? 0) - (this.currentTransaction?.bytes ?? 0)
     this.currentTransaction = value
     this.gate(GATE_MULTI, value !== null)
   }

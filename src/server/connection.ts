@@ -245,6 +245,10 @@ export class Connection extends Client implements Session, Ticking, Gathering {
       this.closeForQueryLimit(this.nameBytes)
       return
     }
+    if (server.clientHeapBytes > server.maxClientHeapBytes) {
+      server.closeLargest()
+      if (this.isClosed) return
+    }
     // Before anything leaves, as in Redis: what a client that reads would be sent in time is too much, too.
     const limit = this.outputLimit
     const said = Math.max(output.pendingBytes, output.overLimitBytes)
@@ -578,6 +582,14 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     this.close()
   }
 
+  closeForMemory(): void {
+    this.server.statistics.evictedClients++
+    this.server.logger.warning(
+      `Evicting client: ${this.describe()} (${this.heapBytes} bytes of names and queued commands, the most of all clients)`,
+    )
+    this.close()
+  }
+
   closeForOutputLimit(bytes: number): void {
     this.server.statistics.outputLimitDisconnections++
     this.server.logger.warning(
@@ -650,7 +662,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
 
   /** Bytes of memory this client costs beyond its object. */
   get heldBytes(): number {
-    return this.decoder.heldBytes + this.output.heldBytes + (this.transaction?.bytes ?? 0) + this.nameBytes
+    return this.decoder.heldBytes + this.output.heldBytes + this.heapBytes
   }
 
   describe(): string {

@@ -416,10 +416,15 @@ export class Dispatch {
       this.reject(connection, row, args, position, 'ERR Command not allowed inside a transaction')
       return
     }
-    transaction.bytes += args.byteLength + args.count * SLICE_BYTES + QUEUED_COMMAND_BYTES
+    connection.countQueued(args.byteLength + args.count * SLICE_BYTES + QUEUED_COMMAND_BYTES)
     if (transaction.bytes > this.limits.maxQueryBytes) {
       connection.closeForQueryLimit(transaction.bytes)
       return
+    }
+    const { server } = connection
+    if (server.clientHeapBytes > server.maxClientHeapBytes) {
+      server.closeLargest()
+      if (connection.isClosed) return
     }
     transaction.queue.push({ command: row.command, args: args.copy() })
     transaction.flags |= row.command.flags

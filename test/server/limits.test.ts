@@ -283,6 +283,69 @@ describe('names of megabytes, of a client or its library', () => {
   })
 })
 
+describe('what all clients together put on the heap is bounded: the one with the most is closed', () => {
+  const HEAP = 16 * 1024 * 1024 // half of it is theirs
+
+  async function begin(): Promise<RawConnection[]> {
+    it = await startTestServer({ server: { heapLimitBytes: HEAP } })
+    return [await it.connect(), await it.connect(), await it.connect()]
+  }
+  const held = (): number => [...it.server.clients()].reduce((sum, { heapBytes }) => sum + heapBytes, 0)
+  const evicted = (): string => /evicted_clients:\d+/.exec(it.server.info(['stats']))![0]
+
+  test('queued commands', async () => {
+    const [large, small, other] = (await begin()) as [RawConnection, RawConnection, RawConnection]
+    await large.call('MULTI')
+    large.send(Buffer.concat(Array<Buffer>(8000).fill(encodeRequest(['PING']))))
+    for (let i = 0; i < 8000; i++) await large.reply()
+    await small.call('MULTI')
+    small.send(Buffer.concat(Array<Buffer>(6000).fill(encodeRequest(['PING']))))
+    expect((await large.untilClosed()).closed).toBe(true)
+    for (let i = 0; i < 6000; i++) expect((await small.reply()).value).toBe('QUEUED')
+    expect(it.log.join()).toMatch(/Evicting client: id=1 .*the most of all clients/)
+    expect(await small.call('DISCARD')).toBe('OK')
+    expect([evicted(), it.server.clientHeapBytes, held()]).toEqual(['evicted_clients:1', 0, 0])
+    expect(await other.call('PING')).toBe('PONG')
+  })
+
+  test('names; and who has said NO-EVICT comes last', async () => {
+    const [spared, large, small] = (await begin()) as [RawConnection, RawConnection, RawConnection]
+    await spared.call('CLIENT', 'NO-EVICT', 'ON')
+    await spared.call('WATCH', ...Array.from({ length: 5 }, (_, i) => `${i}${'w'.repeat(900_000)}`))
+    await large.call('CLIENT', 'SETNAME', 'n'.repeat(2_000_000))
+    small.send(encodeRequest(['SUBSCRIBE', 's'.repeat(1_950_000)]))
+    expect((await large.untilClosed()).closed).toBe(true)
+    expect(await spared.call('PING')).toBe('PONG')
+    expect(it.server.clientHeapBytes).toBe(held())
+    await spared.call('SUBSCRIBE', 's'.repeat(3_000_000))
+    expect((await small.untilClosed()).closed).toBe(true)
+    spared.send(encodeRequest(['SUBSCRIBE', 'x'.repeat(3_000_000)]))
+    expect((await spared.untilClosed()).closed).toBe(true)
+    expect([evicted(), it.server.clientHeapBytes]).toEqual(['evicted_clients:3', 0])
+  })
+
+  test('all that is counted is given back', async () => {
+    const [client, leaver] = (await begin()) as [RawConnection, RawConnection]
+    for (const one of [client, leaver]) {
+      await one.call('HELLO', '3', 'SETNAME', 'me')
+      await one.call('CLIENT', 'SETINFO', 'LIB-NAME', 'lib')
+      await one.call('WATCH', 'a', 'b')
+      await one.call('SUBSCRIBE', 'a')
+      await one.call('CLIENT', 'TRACKING', 'ON', 'BCAST', 'PREFIX', 'a')
+      await one.call('MULTI')
+      await one.call('GET', 'a')
+    }
+    const before = it.server.clientHeapBytes
+    leaver.close()
+    while (it.server.clientCount > 2) await client.call('GET', 'a')
+    expect(it.server.clientHeapBytes).toBe(held())
+    expect(before).toBeGreaterThan(1000)
+    expect(await client.call('RESET')).toBe('RESET')
+    await client.call('CLIENT', 'SETINFO', 'LIB-NAME', '')
+    expect([held(), it.server.clientHeapBytes]).toEqual([0, 0])
+  })
+})
+
 test('WATCH of a key that is too long to be there keeps nothing', async () => {
   await start()
   const client = await it.connect()
