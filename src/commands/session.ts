@@ -33,6 +33,11 @@ export interface Session {
    */
   stepwise(step: () => boolean): void
   /**
+   * For a step that is about to write: false when it must not yet (the store stalls, or clients are paused). Then it returns false, and is
+   * called again when it may.
+   */
+  mayWriteNow(): boolean
+  /**
    * Holds the connection (no further commands run) until the returned function is called; the handler appends the reply before that.
    * `unblock`: CLIENT UNBLOCK asks to end the wait now, with an error or as if time were up. Without it, it cannot be asked to.
    */

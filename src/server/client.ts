@@ -200,10 +200,12 @@ export abstract class Client {
 
   set isMonitor(value: boolean) {
     this.gate(GATE_MONITOR, value)
+    this.closePauseGates(this.server.pause.gates)
   }
 
+  /** Not for who monitors: to Redis that is a kind of replica, and those are not paused. */
   closePauseGates(gates: number): void {
-    this.closedGates = (this.closedGates & ~(GATE_PAUSED | GATE_PAUSED_WRITES)) | gates
+    this.closedGates = (this.closedGates & ~(GATE_PAUSED | GATE_PAUSED_WRITES)) | (this.isMonitor ? 0 : gates)
   }
 
   /** CLIENT NO-TOUCH: what this client reads is not counted as accessed. */
