@@ -111,6 +111,25 @@ test('what a key costs that many have read is counted, and given back', async ()
   while (info('tracking_total_items') !== 5) await other.call('PING')
 })
 
+test('a hundred thousand prefixes do not hold up the loop', async () => {
+  it = await startTestServer()
+  const client = await it.connect()
+  await client.call('HELLO', '3')
+  const prefixes = Array.from({ length: 100_000 }, (_, i) => ['PREFIX', `${100_000 + i}`]).flat()
+  const call = async (words: string[]): Promise<unknown> => {
+    client.send(encodeRequest(['CLIENT', 'TRACKING', 'ON', 'BCAST'].concat(words)))
+    return (await client.reply()).value
+  }
+  const last = {
+    message: expect.stringMatching(/^ERR Prefix '199999' overlaps with another provided prefix '1999990'/),
+  }
+  expect(await call([...prefixes, 'PREFIX', '1999990'])).toMatchObject(last) // minutes, pair by pair
+  expect(await call(prefixes)).toBe('OK')
+  const first = { message: expect.stringMatching(/^ERR Prefix '100000' overlaps with an existing prefix '100000'/) }
+  expect(await call(prefixes)).toMatchObject(first)
+  expect(info('tracking_total_prefixes')).toBe(100_000)
+})
+
 test('INFO counts clients, keys, pairs and prefixes', async () => {
   it = await startTestServer()
   const [a, b] = [await tracker(), await tracker()]
