@@ -1,6 +1,6 @@
 // Replies leave in the order of the commands, each when it may, and what failed is said to have failed.
 
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { GATE_FAILED, GATE_FULL, GATE_LOADING, GATE_STALLED } from '../../src/engine/engine.ts'
 import { encodeRequest, ReplyError } from '../harness/resp.ts'
@@ -326,4 +326,17 @@ test('an EXEC that could not begin damages nothing after it', async () => {
   expect(connection!.isExecuting).toBe(false)
   client.send(request('MULTI', 'ECHO hi', 'EXEC'))
   expect(await raw(client, 3)).toBe('+OK\r\n+QUEUED\r\n*1\r\n$2\r\nhi\r\n')
+})
+
+test('COMMAND DOCS of hundreds of names works in steps, and says what it says of one', async () => {
+  const client = await it.connect()
+  const [session] = it.server.clients()
+  const turn = vi.spyOn(session!, 'turn')
+  client.send(request('COMMAND DOCS ping', 'COMMAND DOCS client|id'))
+  const [ping, id] = [(await client.reply()).raw, (await client.reply()).raw]
+  const names = Array.from({ length: 600 }, (_, i) => (i % 2 === 0 ? 'ping' : 'client|id'))
+  const said = Array.from({ length: 300 }, () => [ping.subarray(4), id.subarray(4)]).flat() // without *2 CRLF
+  client.send(encodeRequest(['COMMAND', 'DOCS', ...names]))
+  expect((await client.reply()).raw.equals(Buffer.concat([Buffer.from('*1200\r\n'), ...said]))).toBe(true)
+  expect(turn.mock.calls.length).toBeGreaterThan(2)
 })
