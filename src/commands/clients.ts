@@ -15,6 +15,8 @@ import { isWord, nameOf, quoted } from './words.ts'
 
 const ANY_TIME = NOSCRIPT | LOADING | STALE
 const PER_CLIENT = 'O(N) for N clients.'
+/** Of CLIENT LIST's text, one string until it is said. All clients that there can be fit in, with names of usual length. */
+const MAX_LIST_BYTES = 64 * 1024 * 1024
 
 const subcommands = [
   {
@@ -118,7 +120,9 @@ const subcommands = [
     since: '2.4.0',
     group: 'connection',
     complexity: PER_CLIENT,
-    difference: 'Input buffers are shared, so qbuf-free is 0; rbp is the size of the reply buffer, as rbs.',
+    difference:
+      'Input buffers are shared, so qbuf-free is 0; rbp is the size of the reply buffer, as rbs. ' +
+      'Of a name the first 1,024 bytes are shown; a list of more than 64 MiB is refused.',
   },
   {
     name: 'CLIENT|KILL',
@@ -137,12 +141,13 @@ const subcommands = [
     flags: ADMIN | ANY_TIME,
     keys: null,
     run: (session, args) => onOff(session, args, (on) => (session.noEvict = on)),
-    summary: 'Excludes the connection from being closed for memory.',
+    summary: 'Makes the connection the last to be closed for the memory that clients take together.',
     since: '7.0.0',
     group: 'connection',
     complexity: 'O(1)',
     difference:
-      'Connections are never closed for memory in total, only at their own limits; the flag is kept and shown.',
+      'What all clients together may put on the heap (names, queued commands) is bounded, without a directive: beyond it who has ' +
+      'the most is closed, and those with this flag last.',
   },
   {
     name: 'CLIENT|NO-TOUCH',
@@ -215,7 +220,7 @@ const HELP = [
   'LIST [TYPE (NORMAL|MASTER|REPLICA|PUBSUB)] [ID <number> [...]]',
   '    Describes connections.',
   'NO-EVICT (ON|OFF)',
-  '    Keeps and shows a flag; connections are never closed for memory in total.',
+  '    When clients take too much memory together, closes this one last.',
   'NO-TOUCH (ON|OFF)',
   '    Reading does not count as access to the keys.',
   'PAUSE <timeout> [WRITE|ALL]',
@@ -273,7 +278,11 @@ function list(session: Session, args: Args): void {
     sessions = found
   } else return reply.error(SYNTAX_ERROR)
   let text = ''
-  for (const one of sessions) text += `${one.describe()}\n`
+  for (const one of sessions) {
+    text += `${one.describe()}\n`
+    if (text.length > MAX_LIST_BYTES)
+      return reply.error('ERR the list is too long: ask for some of the clients with ID')
+  }
   reply.verbatim('txt', text)
 }
 

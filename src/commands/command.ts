@@ -42,6 +42,8 @@ export const SKIP_SLOWLOG = 16384
 export const MOVABLE_KEYS = 32768
 /** Refused unless a directive allows it (enable-debug-command, enable-module-command). Redis does not show this flag. */
 export const PROTECTED = 65536
+/** Does not write, but what it does would be passed on to replicas: waits as writes do (CLIENT PAUSE). Redis does not show this flag. */
+export const MAY_REPLICATE = 131072
 
 export interface KeyRange {
   readonly first: number

@@ -149,7 +149,7 @@ function reset(session: Session): void {
   session.name = ''
   session.noEvict = false
   session.noTouch = false
-  session.replyMode = 'on'
+  if (session.replyMode !== 'skip') session.replyMode = 'on' // what was to be skipped is this reply
   session.authenticated = !session.server.passwordRequired
   session.reply.simple('RESET')
 }

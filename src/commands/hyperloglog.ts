@@ -8,7 +8,7 @@ import { MAX_BATCH_BYTES } from '../base/limits.ts'
 import { Slice, sliceOf } from '../base/slice.ts'
 import { NONE } from '../engine/engine.ts'
 import type { Args } from '../resp/args.ts'
-import { ALL_KEYS, type Command, FAST, FIRST_KEY, GROWS, READ, WRITE } from './command.ts'
+import { ALL_KEYS, type Command, FAST, FIRST_KEY, GROWS, MAY_REPLICATE, READ, WRITE } from './command.ts'
 import { findToRead, notify } from './events.ts'
 import {
   Hll,
@@ -45,7 +45,7 @@ export const hyperloglogCommands = [
   {
     name: 'PFCOUNT',
     arity: -2,
-    flags: READ,
+    flags: READ | MAY_REPLICATE,
     keys: ALL_KEYS,
     values: ALL_KEYS,
     access: [['RW', 'access']],

@@ -264,40 +264,72 @@ function docs(session: Session, args: Args): void {
     const command = named(session, args.at(i))
     if (command !== undefined) wanted.push(command)
   }
-  replyWithDocs(session.reply, wanted)
+  const { reply } = session
+  if (wanted.length <= DOCS_AT_ONCE) return replyWithDocs(reply, wanted)
+  let at = -1
+  session.stepwise(() => {
+    if (at < 0) {
+      reply.map(wanted.length)
+      at = 0
+    }
+    const end = Math.min(at + DOCS_AT_ONCE, wanted.length)
+    for (; at < end; at++) {
+      const bytes = keptDocs(wanted[at]!, session.protocol)
+      reply.raw(bytes, 0, bytes.length)
+    }
+    return at === wanted.length
+  })
+}
+
+/** So many in a step: each has a kilobyte or two. */
+const DOCS_AT_ONCE = 256
+
+// One command may be asked for thousands of times; its arguments are read anew each time (20,000: seconds).
+const docsOf = { 2: new WeakMap<Command, Buffer>(), 3: new WeakMap<Command, Buffer>() }
+
+function keptDocs(command: Command, protocol: 2 | 3): Buffer {
+  const kept = docsOf[protocol].get(command)
+  if (kept !== undefined) return kept
+  const pen = new ReplyWriter(protocol)
+  replyWithDocsOf(pen, command)
+  const bytes = pen.bytes.subarray(0, pen.length)
+  docsOf[protocol].set(command, bytes)
+  return bytes
 }
 
 function replyWithDocs(reply: ReplyWriter, commands: readonly Command[]): void {
   reply.map(commands.length)
-  for (const command of commands) {
-    reply.bulkText(command.name.toLowerCase())
-    const rows = [...(command.subcommands?.values() ?? [])]
-    const { name } = command
-    const texts: [string, string][] = []
-    for (const field of ['summary', 'since', 'group', 'complexity'] as const) texts.push([field, command[field]])
-    const retired = deprecated[name]
-    const flags = [...(retired === undefined ? [] : ['deprecated']), ...(forDevelopers.has(name) ? ['syscmd'] : [])]
-    const changes = history[name] ?? []
-    const args = name in syntax ? readArguments(syntax[name]!) : []
-    const some = [flags, changes, args, rows].filter((it) => it.length > 0).length
-    reply.map(texts.length + some + (retired === undefined ? 0 : 2))
-    replyWithTexts(reply, texts)
-    if (flags.length > 0) {
-      reply.bulkText('doc_flags')
-      replyWithStatuses(reply, flags)
-    }
-    if (retired !== undefined) {
-      replyWithTexts(reply, [
-        ['deprecated_since', retired.since],
-        ['replaced_by', retired.replacedBy],
-      ])
-    }
-    if (changes.length > 0) replyWithHistory(reply, changes)
-    if (args.length > 0) replyWithArguments(reply, args)
-    if (rows.length === 0) continue
-    reply.bulkText('subcommands')
-    replyWithDocs(reply, rows)
+  for (const command of commands) replyWithDocsOf(reply, command)
+}
+
+function replyWithDocsOf(reply: ReplyWriter, command: Command): void {
+  reply.bulkText(command.name.toLowerCase())
+  const rows = [...(command.subcommands?.values() ?? [])]
+  const { name } = command
+  const texts: [string, string][] = []
+  for (const field of ['summary', 'since', 'group', 'complexity'] as const) texts.push([field, command[field]])
+  const retired = deprecated[name]
+  const flags = [...(retired === undefined ? [] : ['deprecated']), ...(forDevelopers.has(name) ? ['syscmd'] : [])]
+  const changes = history[name] ?? []
+  const args = name in syntax ? readArguments(syntax[name]!) : []
+  const some = [flags, changes, args, rows].filter((it) => it.length > 0).length
+  reply.map(texts.length + some + (retired === undefined ? 0 : 2))
+  replyWithTexts(reply, texts)
+  if (flags.length > 0) {
+    reply.bulkText('doc_flags')
+    replyWithStatuses(reply, flags)
   }
+  if (retired !== undefined) {
+    replyWithTexts(reply, [
+      ['deprecated_since', retired.since],
+      ['replaced_by', retired.replacedBy],
+    ])
+  }
+  if (changes.length > 0) replyWithHistory(reply, changes)
+  if (args.length > 0) replyWithArguments(reply, args)
+  if (rows.length === 0) return
+  reply.bulkText('subcommands')
+  replyWithDocs(reply, rows)
 }
 
 function replyWithTexts(reply: ReplyWriter, texts: readonly (readonly [name: string, text: string])[]): void {

@@ -6,7 +6,7 @@
 import type { Slice } from '../base/slice.ts'
 import type { Args } from '../resp/args.ts'
 import { ReplyWriter } from '../resp/reply.ts'
-import { ALL_KEYS, type Command, FAST, FIRST_KEY, LOADING, NOSCRIPT, PUBSUB, STALE } from './command.ts'
+import { ALL_KEYS, type Command, FAST, FIRST_KEY, LOADING, MAY_REPLICATE, NOSCRIPT, PUBSUB, STALE } from './command.ts'
 import { replyWithHelp, wrongSubcommandArity } from './help.ts'
 import type { Session, SubscriptionKind } from './session.ts'
 import { subcommandsOf } from './subcommands.ts'
@@ -169,7 +169,7 @@ export const pubsubCommands = [
   {
     name: 'PUBLISH',
     arity: 3,
-    flags: ANY_TIME | FAST,
+    flags: ANY_TIME | FAST | MAY_REPLICATE,
     keys: null,
     run: (session, args) => session.reply.integer(session.server.pubsub.publish(args.at(1), args.at(2))),
     summary: 'Sends a message to the subscribers of a channel and returns how many they are.',
@@ -183,7 +183,7 @@ export const pubsubCommands = [
   {
     name: 'SPUBLISH',
     arity: 3,
-    flags: ANY_TIME | FAST,
+    flags: ANY_TIME | FAST | MAY_REPLICATE,
     keys: FIRST_KEY,
     access: NOT_KEYS,
     run: (session, args) => session.reply.integer(session.server.pubsub.publishToShard(args.at(1), args.at(2))),
@@ -207,6 +207,10 @@ export const pubsubCommands = [
 ] as const satisfies readonly Command[]
 
 function subscribe(session: Session, args: Args, kind: SubscriptionKind, word: string): void {
+  // To Redis a client in a transaction cannot wait for messages; for channels and patterns it makes an exception.
+  if (kind === 'shard' && session.isExecuting) {
+    return session.reply.error("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client")
+  }
   for (let i = 1; i < args.count; i++) {
     session.server.pubsub.subscribe(session, kind, args.at(i).key())
     confirm(session, word, args.at(i), countOf(session, kind))

@@ -33,6 +33,11 @@ export interface Session {
    */
   stepwise(step: () => boolean): void
   /**
+   * For a step that is about to write: false when it must not yet (the store stalls, or clients are paused). Then it returns false, and is
+   * called again when it may.
+   */
+  mayWriteNow(): boolean
+  /**
    * Holds the connection (no further commands run) until the returned function is called; the handler appends the reply before that.
    * `unblock`: CLIENT UNBLOCK asks to end the wait now, with an error or as if time were up. Without it, it cannot be asked to.
    */
@@ -65,7 +70,7 @@ export interface Session {
   /** null outside MULTI. */
   transaction: Transaction | null
   watched: WatchedKey[]
-  /** What the names cost that the server keeps for this client: WATCH, subscriptions, prefixes. Counts against client-query-buffer-limit. */
+  /** What the names cost that the server keeps for this client: its own, WATCH, subscriptions, prefixes. Counts against client-query-buffer-limit. */
   nameBytes: number
   /** Set when a watched key changed: EXEC then answers null. */
   watchBroken: boolean

@@ -2,7 +2,7 @@
 //
 // Most such work ends with its first step, and the command has answered when its handler returns. Otherwise the session calls again.
 
-import { GATE_FAILED, GATE_FULL, GATE_STALLED } from '../engine/engine.ts'
+import { GATE_FAILED, GATE_FULL } from '../engine/engine.ts'
 import type { Session } from './session.ts'
 
 /** Calls `step` until it says that it has come to the end, then `answer`, which appends the reply. */
@@ -14,14 +14,13 @@ export function inSteps(session: Session, step: () => boolean, answer: () => voi
 }
 
 /**
- * The same for commands that write at their end. The gates were open when they began; meanwhile the disk may have become full, or the
- * store may have stalled: the first is answered, the second is waited for.
+ * The same for commands that write at their end. The gates were open when they began; meanwhile the disk may have become full, the store
+ * may have stalled, or clients may have been paused: the first is answered, the others are waited for.
  */
 export function inStepsToWrite(session: Session, step: () => boolean, write: () => void): void {
   inStepsTo(session, step, () => {
     const { engine, reply } = session
-    const canWait = !session.isExecuting // a transaction was judged as a whole
-    if (canWait && (engine.gate & GATE_STALLED) !== 0) return false
+    if (!session.mayWriteNow()) return false
     if ((engine.gate & (GATE_FAILED | GATE_FULL)) !== 0) reply.error(engine.gateMessage)
     else write()
     return true

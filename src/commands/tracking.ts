@@ -24,7 +24,7 @@ export const trackingSubcommands = [
     complexity: 'O(N) for N prefixes.',
     difference:
       'Invalidations stand between replies only. Who leaves 64 MiB of them unread is closed, also without an output limit. ' +
-      'Beyond tracking-table-max-keys the oldest key is given up.',
+      'Beyond tracking-table-max-keys, or an eighth of the heap, the oldest key is given up.',
   },
   {
     name: 'CLIENT|CACHING',
@@ -170,15 +170,34 @@ function objectionTo(wanted: Wanted, current: Tracking | null): string | null {
 
 /** One key must not be told twice to one client, so its prefixes must not be beginnings of each other. */
 function overlap(given: readonly string[], current: Tracking | null): string | null {
-  for (const [i, prefix] of given.entries()) {
-    for (const known of [...(current?.prefixes ?? [])].sort()) {
-      if (meet(known, prefix)) return overlaps(prefix, 'an existing', known)
-    }
-    for (const other of given.slice(i + 1)) {
-      if (meet(prefix, other)) return overlaps(prefix, 'another provided', other)
-    }
+  const existing = [...(current?.prefixes ?? [])].sort()
+  const i = firstToOverlap(given, existing)
+  const prefix = given[i]
+  if (prefix === undefined) return null
+  const known = existing.find((one) => meet(one, prefix))
+  if (known !== undefined) return overlaps(prefix, 'an existing', known)
+  return overlaps(prefix, 'another provided', given.find((other, n) => n > i && meet(prefix, other))!)
+}
+
+/**
+ * Which of the given comes first of those that overlap with an existing one, or with one given after it, as Redis goes through them; -1: none.
+ * Sorted, all that begin with a prefix stand right behind it: there may be a hundred thousand.
+ */
+function firstToOverlap(given: readonly string[], existing: readonly string[]): number {
+  const all = [
+    ...existing.map((text) => ({ text, at: Number.POSITIVE_INFINITY })),
+    ...given.map((text, at) => ({ text, at })),
+  ]
+  all.sort((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0))
+  const beginnings: { text: string; first: number }[] = [] // of the one looked at, each a beginning of the next
+  let first = Number.POSITIVE_INFINITY
+  for (const { text, at } of all) {
+    while (beginnings.length > 0 && !text.startsWith(beginnings.at(-1)!.text)) beginnings.pop()
+    const before = beginnings.at(-1)?.first ?? null
+    if (before !== null) first = Math.min(first, before, at)
+    beginnings.push({ text, first: Math.min(before ?? at, at) })
   }
-  return null
+  return first === Number.POSITIVE_INFINITY ? -1 : first
 }
 
 function meet(a: string, b: string): boolean {

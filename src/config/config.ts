@@ -65,6 +65,7 @@ export class Config {
 
   /** Whether setting this may give a promise. */
   takesTime(name: string): boolean {
+    if (this.#busy !== null) return true // it waits for its turn
     const directive = find(name)
     return directive !== undefined && this.#listeners.some((it) => it.takesTime && it.directives.has(directive))
   }

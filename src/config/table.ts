@@ -30,7 +30,7 @@ function build(): Map<string, Directive> {
   for (const group of inertGroups) {
     for (const [name, row] of Object.entries(group.rows)) {
       const { kind, default: text, change } = row
-      const secret = /(pass|masterauth)$/.test(name)
+      const secret = /(pass|masterauth|masteruser)$/.test(name)
       const directive: Directive = { name, kind, default: text, change, hasEffect: false, secret }
       for (const known of [name, ...row.aliases]) map.set(known, directive)
     }

@@ -56,6 +56,8 @@ export interface Facts {
     readonly authenticationFailures: number
     readonly outputLimitDisconnections: number
     readonly queryLimitDisconnections: number
+    /** Closed for the memory that clients take together. */
+    readonly evictedClients: number
   }
   readonly store: StoreFacts
   readonly merge: {
@@ -301,6 +303,7 @@ function* stats({ counts, store, pubsub, tracking }: Facts): Iterable<Field> {
   yield ['sync_partial_err', 0]
   yield ['expired_keys', store.expired]
   yield ['evicted_keys', 0]
+  yield ['evicted_clients', counts.evictedClients]
   yield ['keyspace_hits', counts.hits]
   yield ['keyspace_misses', counts.misses]
   yield ['pubsub_channels', pubsub.channels]

@@ -56,6 +56,11 @@ export function descriptorOf(accepted: Socket): number {
   return (accepted as unknown as { _handle?: { fd?: number } | null })._handle?.fd ?? -1
 }
 
+/** What the kernel has not taken yet of the writes under way. */
+export function unsentBytes(socket: Socket): number {
+  return (socket as unknown as { _handle?: { writeQueueSize?: number } | null })._handle?.writeQueueSize ?? 0
+}
+
 function movableHandle(socket: Socket): Handle | null {
   const handle = (socket as unknown as { _handle?: Partial<Handle> | null })._handle
   if (typeof handle !== 'object' || handle === null) return null

@@ -3,6 +3,18 @@
 
 import type { Connection } from './connection.ts'
 
+/**
+ * Of a name, here and wherever it is shown beside others. Redis shows all of it, however long; but lines are strings of V8's, which end at
+ * 512 MiB, and the log is no place for megabytes either.
+ */
+const SHOWN_NAME_BYTES = 1024
+
+/** A copy: a part of a string keeps all of it in memory. */
+export function shownName(name: string): string {
+  if (name.length <= SHOWN_NAME_BYTES) return name
+  return Buffer.from(name.slice(0, SHOWN_NAME_BYTES), 'latin1').toString('latin1')
+}
+
 /** `now`: wall clock, ms. */
 export function clientLine(client: Connection, now: number): string {
   const { output, peer, reply, subscriptions, tracking, transaction } = client
@@ -11,7 +23,7 @@ export function clientLine(client: Connection, now: number): string {
     `addr=${peer.address}`,
     `laddr=${peer.localAddress}`,
     `fd=${peer.descriptor}`,
-    `name=${client.name}`,
+    `name=${shownName(client.name)}`,
     `age=${Math.floor((now - client.connectedAt) / 1000)}`,
     `idle=${Math.floor((now - client.lastInteraction) / 1000)}`,
     `flags=${flagsOf(client)}`,
@@ -35,8 +47,8 @@ export function clientLine(client: Connection, now: number): string {
     'user=default',
     `redir=${tracking?.redirect ?? -1}`,
     `resp=${client.protocol}`,
-    `lib-name=${client.libName}`,
-    `lib-ver=${client.libVersion}`,
+    `lib-name=${shownName(client.libName)}`,
+    `lib-ver=${shownName(client.libVersion)}`,
   ].join(' ')
 }
 

@@ -28,22 +28,22 @@ export abstract class Client {
   abstract readonly reply: ReplyWriter
   readonly connectedAt: number // ms
   database: number
-  name: string
-  libName: string
-  libVersion: string
   noEvict: boolean
   replyMode: Session['replyMode']
   watched: WatchedKey[]
-  nameBytes: number
   watchBroken: boolean
   closeAfterReply: boolean
   /** EXEC is running: its commands run in one go. */
   isExecuting: boolean
   closedGates: number
   lastInteraction: number // ms
-  unauthenticatedSince: number // ms; RESET asks for the password again
+  strangerSince: number // ms; RESET asks for the password again
   /** What CLIENT LIST shows as cmd, also when it was refused, queued or parked; null: there is no such command. */
   lastCommand: Command | null
+  private keptNameBytes: number
+  private ownName: string
+  private ownLibName: string
+  private ownLibVersion: string
   private isAuthenticated: boolean
   private currentTransaction: Transaction | null
   private subscribed: Subscriptions | null
@@ -58,20 +58,20 @@ export abstract class Client {
     this.peer = peer
     this.connectedAt = now
     this.database = 0
-    this.name = ''
-    this.libName = ''
-    this.libVersion = ''
     this.noEvict = false
     this.replyMode = 'on'
     this.watched = []
-    this.nameBytes = 0
     this.watchBroken = false
     this.closeAfterReply = false
     this.isExecuting = false
     this.closedGates = GATE_PREPARE | GATE_PROTECTED | (authenticated ? 0 : GATE_UNAUTHENTICATED)
     this.lastInteraction = now
-    this.unauthenticatedSince = now
+    this.strangerSince = now
     this.lastCommand = null
+    this.keptNameBytes = 0
+    this.ownName = ''
+    this.ownLibName = ''
+    this.ownLibVersion = ''
     this.isAuthenticated = authenticated
     this.currentTransaction = null
     this.subscribed = null
@@ -84,15 +84,77 @@ export abstract class Client {
     return this.engine.now
   }
 
+  get nameBytes(): number {
+    return this.keptNameBytes
+  }
+
+  set nameBytes(value: number) {
+    this.server.clientHeapBytes += value - this.keptNameBytes
+    this.keptNameBytes = value
+  }
+
+  /** What it has put on V8's heap: names and queued commands. */
+  get heapBytes(): number {
+    return this.keptNameBytes + (this.currentTransaction?.bytes ?? 0)
+  }
+
+  /** A command of so many bytes is going to be queued. */
+  countQueued(bytes: number): void {
+    this.currentTransaction!.bytes += bytes
+    this.server.clientHeapBytes += bytes
+  }
+
+  // Names may be as long as arguments, so they count as those that it has the server watch.
+
+  get name(): string {
+    return this.ownName
+  }
+
+  set name(value: string) {
+    this.nameBytes += value.length - this.ownName.length
+    this.ownName = value
+  }
+
+  get libName(): string {
+    return this.ownLibName
+  }
+
+  set libName(value: string) {
+    this.nameBytes += value.length - this.ownLibName.length
+    this.ownLibName = value
+  }
+
+  get libVersion(): string {
+    return this.ownLibVersion
+  }
+
+  set libVersion(value: string) {
+    this.nameBytes += value.length - this.ownLibVersion.length
+    this.ownLibVersion = value
+  }
+
   get authenticated(): boolean {
     return this.isAuthenticated
   }
 
   set authenticated(value: boolean) {
-    if (this.isAuthenticated && !value) this.unauthenticatedSince = this.server.clock.now()
     this.isAuthenticated = value
-    this.gate(GATE_UNAUTHENTICATED, !value)
-    this.onAuthenticated(value)
+    this.passwordChanged()
+  }
+
+  /** There is another password, or none: then who has not given one may come in too, as in Redis. */
+  passwordChanged(): void {
+    const wasStranger = this.isStranger
+    const isStranger = !this.isAuthenticated && this.server.passwordRequired
+    if (isStranger === wasStranger) return
+    if (isStranger) this.strangerSince = this.server.clock.now()
+    this.gate(GATE_UNAUTHENTICATED, isStranger)
+    this.onStranger(isStranger)
+  }
+
+  /** A password is asked for, and it has not given it. */
+  get isStranger(): boolean {
+    return (this.closedGates & GATE_UNAUTHENTICATED) !== 0
   }
 
   get protocol(): 2 | 3 {
@@ -109,6 +171,7 @@ export abstract class Client {
   }
 
   set transaction(value: Transaction | null) {
+    this.server.clientHeapBytes += (value?.bytes ?? 0) - (this.currentTransaction?.bytes ?? 0)
     this.currentTransaction = value
     this.gate(GATE_MULTI, value !== null)
   }
@@ -137,10 +200,12 @@ export abstract class Client {
 
   set isMonitor(value: boolean) {
     this.gate(GATE_MONITOR, value)
+    this.closePauseGates(this.server.pause.gates)
   }
 
+  /** Not for who monitors: to Redis that is a kind of replica, and those are not paused. */
   closePauseGates(gates: number): void {
-    this.closedGates = (this.closedGates & ~(GATE_PAUSED | GATE_PAUSED_WRITES)) | gates
+    this.closedGates = (this.closedGates & ~(GATE_PAUSED | GATE_PAUSED_WRITES)) | (this.isMonitor ? 0 : gates)
   }
 
   /** CLIENT NO-TOUCH: what this client reads is not counted as accessed. */
@@ -161,15 +226,11 @@ export abstract class Client {
   /** enable-debug-command, enable-module-command: whether this client may run what they protect. */
   isAllowed(directive: 'enable-debug-command' | 'enable-module-command'): boolean {
     const who = this.server.config.get(directive)
-    return who === 'yes' || (who === 'local' && this.isLocal)
+    return who === 'yes' || (who === 'local' && this.peer.isLocal)
   }
 
-  private get isLocal(): boolean {
-    return this.peer.isUnix || /^(127\.|\[?::1)/.test(this.peer.address)
-  }
-
-  /** The password was given, or is asked for again. */
-  protected abstract onAuthenticated(isAuthenticated: boolean): void
+  /** It has become one, or is none any more. */
+  protected abstract onStranger(isStranger: boolean): void
 
   private gate(bit: number, isClosed: boolean): void {
     this.closedGates = isClosed ? this.closedGates | bit : this.closedGates & ~bit

@@ -4,7 +4,7 @@
 // happens elsewhere (bytes arrive, a value is read, the store goes on, a write comes through) only changes `blocked` and asks the
 // tick for another turn; nobody else executes commands. So commands of one connection run in order, one at a time, always.
 //
-//   blocked by   PARKED    a command waits for the store or for values (parking.ts)
+//   blocked by   PARKED    a command, or its next step, waits for the store, for values or for the end of a pause (parking.ts)
 //                HELD      a handler waits for something outside (MERGE WAIT, SAVE)
 //                STEPPING  a handler works in steps over many ticks (KEYS)
 //                FULL      the client does not read its replies, or too many values are being read for it
@@ -19,12 +19,14 @@ import { assert } from '../base/assert.ts'
 import type { Slice } from '../base/slice.ts'
 import type { Command } from '../commands/command.ts'
 import type { ReplySlot, Session } from '../commands/session.ts'
+import { GATE_STALLED } from '../engine/engine.ts'
 import type { Args } from '../resp/args.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
 import { INVALID, MORE, RequestDecoder } from '../resp/request.ts'
-import type { Adopted } from './adopt.ts'
+import { type Adopted, unsentBytes } from './adopt.ts'
 import { Client } from './client.ts'
 import { clientLine } from './client-line.ts'
+import { GATE_PAUSED_WRITES } from './gates.ts'
 import type { Gathering } from './gather.ts'
 import { Output } from './output.ts'
 import { isOverHardLimit, SoftLimit } from './output-limit.ts'
@@ -70,6 +72,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
   private readonly softLimit: SoftLimit
   private pauseBytes: number
   private blocked: number
+  private unsentBytes: number // when it was looked at last
   private isReadingStopped: boolean
   private hasInputEnded: boolean
   private hasInput: boolean // the decoder may hold whole commands
@@ -106,6 +109,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     this.softLimit = new SoftLimit()
     this.pauseBytes = authenticated ? PAUSE_BYTES : UNAUTHENTICATED_PAUSE_BYTES
     this.blocked = 0
+    this.unsentBytes = 0
     this.isReadingStopped = false
     this.hasInputEnded = false
     this.hasInput = false
@@ -151,7 +155,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     // A full buffer means that more is waiting, and reading on now would take this turn's time from the others.
     if (this.blocked === 0 && !this.hasInput && end - start < bytes.length) return true
     // Who waits for time to pass may go away meanwhile, and only reading on tells.
-    if (this.waitsForTime && this.decoder.heldBytes < READ_WHILE_WAITING_BYTES) return true
+    if (this.waitsForTime && this.decoder.waitingBytes < READ_WHILE_WAITING_BYTES) return true
     this.isReadingStopped = true
     if (this.blocked === 0) this.server.tick.again(this)
     return false
@@ -219,7 +223,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
       return
     }
     this.engine.readsCount = !this.noTouch
-    if (this.step !== null) this.takeStep()
+    if (this.step !== null && (this.blocked & PARKED) === 0) this.takeStep()
     if (this.replyRow !== null && (this.blocked & (HELD | STEPPING)) === 0) this.closeReply()
     const { parked } = this
     if (parked !== null && (this.blocked & PARKED) === 0) {
@@ -242,6 +246,10 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     if (this.nameBytes > server.decoderLimits.maxQueryBytes) {
       this.closeForQueryLimit(this.nameBytes)
       return
+    }
+    if (server.clientHeapBytes > server.maxClientHeapBytes) {
+      server.closeLargest()
+      if (this.isClosed) return
     }
     // Before anything leaves, as in Redis: what a client that reads would be sent in time is too much, too.
     const limit = this.outputLimit
@@ -267,7 +275,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     }
     if ((this.blocked & FULL) !== 0) {
       // With a limit, a client that does not read fills up to it and is dropped; without one it has to wait here.
-      const mayFill = (limit.hardBytes > 0 || limit.softBytes > 0) && this.authenticated
+      const mayFill = (limit.hardBytes > 0 || limit.softBytes > 0) && !this.isStranger
       if ((pending > this.pauseBytes && !mayFill) || output.openHoles > MAX_HOLES) return
       this.blocked &= ~FULL
       this.server.tick.again(this)
@@ -302,6 +310,13 @@ export class Connection extends Client implements Session, Ticking, Gathering {
   /** What it sends is read. */
   get isRead(): boolean {
     return !this.isReadingStopped
+  }
+
+  /** Time has passed: who takes a long reply bit by bit is not idle. Unix time in ms. */
+  noteProgress(now: number): void {
+    const unsent = this.output.stuck ? unsentBytes(this.socket) : 0
+    if (unsent !== this.unsentBytes) this.lastInteraction = now
+    this.unsentBytes = unsent
   }
 
   /** Time has passed, and it may not have read for too long. Unix time in ms. */
@@ -341,6 +356,16 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     this.step = step
     this.output.open()
     this.server.tick.again(this)
+  }
+
+  mayWriteNow(): boolean {
+    if (this.isExecuting) return true // a transaction was judged as a whole
+    const isStalled = (this.engine.gate & GATE_STALLED) !== 0
+    if (!isStalled && (this.closedGates & GATE_PAUSED_WRITES) === 0) return true
+    this.blocked |= PARKED
+    if (isStalled) this.server.stalled.add(this)
+    else this.waitForUnpause()
+    return false
   }
 
   hold(unblock: ((withError: boolean) => void) | null = null): () => void {
@@ -423,9 +448,9 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     this.server.unwatch(this)
   }
 
-  protected onAuthenticated(isAuthenticated: boolean): void {
-    this.pauseBytes = isAuthenticated ? PAUSE_BYTES : UNAUTHENTICATED_PAUSE_BYTES
-    this.decoder.authenticated = isAuthenticated
+  protected onStranger(isStranger: boolean): void {
+    this.pauseBytes = isStranger ? UNAUTHENTICATED_PAUSE_BYTES : PAUSE_BYTES
+    this.decoder.authenticated = !isStranger
   }
 
   // --- replies under way, for dispatch
@@ -462,7 +487,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     if (engine.dependsOn > this.replyStamp) this.replyStamp = engine.dependsOn
     this.steppedMs += this.server.clock.monotonic() - startedMs
     if (!isDone) {
-      this.server.tick.again(this)
+      if ((this.blocked & PARKED) === 0) this.server.tick.again(this)
       return
     }
     this.step = null
@@ -517,9 +542,13 @@ export class Connection extends Client implements Session, Ticking, Gathering {
 
   parkUntilUnpaused(row: Row, args: Args): void {
     this.park(row, args)
+    this.waitForUnpause()
+  }
+
+  private waitForUnpause(): void {
     this.server.pause.add(this)
     if (this.hasInputEnded) this.server.tick.again(this)
-    else if (this.decoder.heldBytes < READ_WHILE_WAITING_BYTES) this.readOn()
+    else if (this.decoder.waitingBytes < READ_WHILE_WAITING_BYTES) this.readOn()
   }
 
   /** By a handler (WAIT), or by CLIENT PAUSE. Not: by the store, which goes on as soon as it can. */
@@ -529,7 +558,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
 
   /** The client has gone. What the pause kept from running never runs, as in Redis; what was said before may still leave. */
   private stopWaiting(): void {
-    if (this.unblocker !== null) {
+    if (this.unblocker !== null || this.step !== null) {
       this.close()
       return
     }
@@ -565,6 +594,14 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     this.server.statistics.queryLimitDisconnections++
     this.server.logger.warning(
       `Closing client that reached max query buffer length: ${this.describe()} (${bytes} bytes)`,
+    )
+    this.close()
+  }
+
+  closeForMemory(): void {
+    this.server.statistics.evictedClients++
+    this.server.logger.warning(
+      `Evicting client: ${this.describe()} (${this.heapBytes} bytes of names and queued commands, the most of all clients)`,
     )
     this.close()
   }
@@ -641,7 +678,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
 
   /** Bytes of memory this client costs beyond its object. */
   get heldBytes(): number {
-    return this.decoder.heldBytes + this.output.heldBytes + (this.transaction?.bytes ?? 0) + this.nameBytes
+    return this.decoder.heldBytes + this.output.heldBytes + this.heapBytes
   }
 
   describe(): string {

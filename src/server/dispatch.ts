@@ -24,6 +24,7 @@ import { wrongArity } from '../commands/errors.ts'
 import { nameOf, QUOTED_BYTES, quoted } from '../commands/words.ts'
 import { type Engine, GATE_STALLED } from '../engine/engine.ts'
 import { type Args, SLICE_BYTES } from '../resp/args.ts'
+import { shownName } from './client-line.ts'
 import type { Connection } from './connection.ts'
 import {
   GATE_MULTI,
@@ -150,14 +151,14 @@ export class Dispatch {
       const subcommand = command.subcommands.get(nameOf(args.at(1)))
       if (subcommand === undefined) {
         const text = `ERR unknown subcommand '${quoted(args.at(1))}'. Try ${command.name} HELP.`
-        this.reject(connection, null, position, text)
+        this.reject(connection, null, args, position, text)
         return
       }
       row = this.rows.get(subcommand)!
     }
     const { arity } = row.command
     if (arity > 0 ? args.count !== arity : args.count < -arity) {
-      this.reject(connection, row, position, wrongArity(row.command.name))
+      this.reject(connection, row, args, position, wrongArity(row.command.name))
       return
     }
     if (((this.engine.gate | connection.closedGates) & row.mask) !== 0) {
@@ -171,21 +172,24 @@ export class Dispatch {
     const position = connection.output.begin()
     this.untimedArguments = -1
     if (error !== null) {
-      this.reject(connection, row, position, `ERR the value could not be read: ${error.message}`)
+      this.reject(connection, row, args, position, `ERR the value could not be read: ${error.message}`)
     } else if (this.admit(connection, row, args, position)) this.runAdmitted(connection, row, args)
     else if (connection.isParked) return
     connection.bringing.drop()
   }
 
-  /** Runs a command inside another one's reply (EXEC): no gates, no stamp, but counted. */
+  /**
+   * Runs a command inside another one's reply (EXEC): no gates, no stamp, but counted. EXEC has said how many replies follow, and others
+   * have run: if this one throws, that is an error in its place.
+   */
   call(connection: Connection, command: Command, args: Args): void {
     const row = this.rows.get(command)!
-    const { position } = connection.output
+    const { openHoles, position } = connection.output
     try {
       this.measure(connection, row, args)
     } catch (error) {
-      if (!isTooLong(error) || connection.output.position !== position) throw error
-      connection.reply.error(ARGUMENT_TOO_LONG)
+      connection.output.takeBack(position, openHoles)
+      this.confess(connection, row, error)
     }
     if (connection.tracking !== null) connection.server.tracking.remember(connection, command, args)
     if (connection.output.isError(position)) {
@@ -210,13 +214,17 @@ export class Dispatch {
   /** An exception of a handler. */
   failed(connection: Connection, row: Row, position: number, error: unknown): void {
     connection.letGo()
+    connection.output.takeBack(position)
+    this.confess(connection, row, error)
+  }
+
+  /** The reply in place of what a handler that has thrown would have said. */
+  private confess(connection: Connection, row: Row, error: unknown): void {
     if (isTooLong(error)) {
-      connection.output.takeBack(position)
       connection.reply.error(ARGUMENT_TOO_LONG)
       return
     }
     this.logger.warning(`Bug: ${row.command.name} has failed: ${(error as Error).stack ?? String(error)}`)
-    connection.output.takeBack(position)
     this.statistics.unexpectedErrors++
     connection.reply.error('ERR internal error')
   }
@@ -291,8 +299,9 @@ export class Dispatch {
     // EXEC is not slow, what it runs is (SKIP_SLOWLOG).
     const { thresholdMicroseconds } = this.slowlog
     if (thresholdMicroseconds >= 0 && microseconds >= thresholdMicroseconds && (flags & SKIP_SLOWLOG) === 0) {
-      const { name, peer } = connection
-      this.slowlog.add({ second: Math.floor(now / 1000), microseconds, args, address: peer.address, name })
+      const { address } = connection.peer
+      const name = shownName(connection.name)
+      this.slowlog.add({ second: Math.floor(now / 1000), microseconds, args, address, name })
     }
     this.latency.note((flags & FAST) !== 0 ? 'fast-command' : 'command', ms, now)
   }
@@ -358,13 +367,13 @@ export class Dispatch {
     if ((closed & row.mask & GATE_PROTECTED) !== 0) {
       const directive = row.command.name === 'DEBUG' ? 'enable-debug-command' : 'enable-module-command'
       if (!connection.isAllowed(directive)) {
-        this.reject(connection, row, position, notAllowed(row.command, directive))
+        this.reject(connection, row, args, position, notAllowed(row.command, directive))
         return false
       }
     }
     const refused = refusal(closed, engine.gateMessage, row.command)
     if (refused !== null) {
-      this.reject(connection, row, position, refused)
+      this.reject(connection, row, args, position, refused)
       return false
     }
     if ((closed & (GATE_PAUSED | GATE_PAUSED_WRITES)) !== 0) {
@@ -404,13 +413,18 @@ export class Dispatch {
     connection.lastCommand = row.command
     const transaction = connection.transaction!
     if ((row.command.flags & NO_MULTI) !== 0) {
-      this.reject(connection, row, position, 'ERR Command not allowed inside a transaction')
+      this.reject(connection, row, args, position, 'ERR Command not allowed inside a transaction')
       return
     }
-    transaction.bytes += args.byteLength + args.count * SLICE_BYTES + QUEUED_COMMAND_BYTES
+    connection.countQueued(args.byteLength + args.count * SLICE_BYTES + QUEUED_COMMAND_BYTES)
     if (transaction.bytes > this.limits.maxQueryBytes) {
       connection.closeForQueryLimit(transaction.bytes)
       return
+    }
+    const { server } = connection
+    if (server.clientHeapBytes > server.maxClientHeapBytes) {
+      server.closeLargest()
+      if (connection.isClosed) return
     }
     transaction.queue.push({ command: row.command, args: args.copy() })
     transaction.flags |= row.command.flags
@@ -430,14 +444,15 @@ export class Dispatch {
       beginning += `'${quoted(args.at(i), QUOTED_BYTES - beginning.length)}' `
     }
     const text = `ERR unknown command '${quoted(name)}', with args beginning with: ${beginning}`
-    this.reject(connection, null, position, text)
+    this.reject(connection, null, args, position, text)
   }
 
   /** Answers without running. Inside MULTI that breaks the transaction; EXEC itself ends it and says why. */
-  private reject(connection: Connection, row: Row | null, position: number, reason: string): void {
+  private reject(connection: Connection, row: Row | null, args: Args, position: number, reason: string): void {
     connection.lastCommand = row?.command ?? null
     let text = reason
     if (row?.isExec) {
+      if (this.monitor.isActive) this.monitor.feed(connection, row.command, args, this.clock.now()) // it ends a transaction
       connection.discardTransaction()
       text = `EXECABORT Transaction discarded because of: ${reason.replace(/^ERR /, '')}`
     } else if (connection.transaction !== null) connection.transaction.broken = true

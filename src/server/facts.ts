@@ -83,6 +83,7 @@ export function gatherFacts(server: Server): Facts {
       authenticationFailures: statistics.authenticationFailures,
       outputLimitDisconnections: statistics.outputLimitDisconnections,
       queryLimitDisconnections: statistics.queryLimitDisconnections,
+      evictedClients: statistics.evictedClients,
     },
     store: { ...store, expired: store.expired - statistics.expiredAtReset },
     merge: (engine.gate & GATE_LOADING) === 0 ? engine.merge.status() : NO_MERGE,

@@ -3,7 +3,17 @@
 // A gate is a bit. The engine closes some (engine.ts), the connection others; each row of the command table knows by its mask
 // which ones concern it. Dispatch takes one AND. Only on a hit does anybody ask what is the matter, and that is answered here.
 
-import { type Command, GROWS, IMMEDIATE, LOADING, NO_AUTH, PROTECTED, READ, WRITE } from '../commands/command.ts'
+import {
+  type Command,
+  GROWS,
+  IMMEDIATE,
+  LOADING,
+  MAY_REPLICATE,
+  NO_AUTH,
+  PROTECTED,
+  READ,
+  WRITE,
+} from '../commands/command.ts'
 import { STILL_LOADING } from '../commands/errors.ts'
 import { GATE_FAILED, GATE_FULL, GATE_LOADING, GATE_STALLED } from '../engine/engine.ts'
 
@@ -32,7 +42,8 @@ export function gatesOf(flags: number): number {
   let gates = GATE_PAUSED
   if ((flags & LOADING) === 0) gates |= GATE_LOADING
   if ((flags & WRITE) !== 0) gates |= GATE_FAILED | GATE_STALLED | GATE_PAUSED_WRITES
-  if ((flags & (WRITE | READ)) !== 0) gates |= GATE_MONITOR
+  if ((flags & MAY_REPLICATE) !== 0) gates |= GATE_PAUSED_WRITES
+  if ((flags & (WRITE | READ | MAY_REPLICATE)) !== 0) gates |= GATE_MONITOR
   if ((flags & GROWS) !== 0) gates |= GATE_FULL
   if ((flags & NO_AUTH) === 0) gates |= GATE_UNAUTHENTICATED
   if ((flags & IMMEDIATE) === 0) gates |= GATE_MULTI
@@ -43,13 +54,9 @@ export function gatesOf(flags: number): number {
 /** EXEC has to be looked at each time: what it runs has flags and values of its own. */
 export function maskOf(command: Command): number {
   const prepares = (command.values ?? null) !== null || command.name === 'EXEC'
-  let gates = gatesOf(command.flags) | (prepares ? GATE_PREPARE : 0)
-  if (REACHES_OTHERS.has(command.name)) gates |= GATE_PAUSED_WRITES | GATE_MONITOR
+  const gates = gatesOf(command.flags) | (prepares ? GATE_PREPARE : 0)
   return GATE_TRACKING | (SUBSCRIBERS_COMMANDS.has(command.name) ? gates : gates | GATE_SUBSCRIBED)
 }
-
-/** Not flagged as writing, yet what they do would be passed on to replicas. */
-const REACHES_OTHERS: ReadonlySet<string> = new Set(['PUBLISH', 'SPUBLISH', 'PFCOUNT'])
 
 const SUBSCRIBERS_COMMANDS: ReadonlySet<string> = new Set([
   'SUBSCRIBE',

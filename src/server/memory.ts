@@ -3,11 +3,16 @@
 // Keys and cached values lie in shared memory, which Node counts neither as heap nor as external: the store says how much it is.
 
 import { totalmem } from 'node:os'
-import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
+import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { MemoryFacts } from '../commands/session.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Server } from './server.ts'
+
+/** How large V8 lets the JavaScript heap become. At its end the process ends. */
+export function heapLimitBytes(): number {
+  return getHeapStatistics().heap_size_limit
+}
 
 /** What is in use: the JavaScript heap, buffers outside of it, keys and cached values. */
 export function usedMemoryBytes(engine: Engine): number {

@@ -36,6 +36,7 @@ export class Monitor {
     if ((command.flags & (ADMIN | SKIP_MONITOR)) !== 0) return
     const line = drawn(connection, command, args, nowMs)
     for (const watcher of this.watchers) {
+      if (watcher.replyMode === 'off' || watcher.replyMode === 'skip') continue // to Redis these are replies
       if (line === null) {
         watcher.closeForOutputLimit(MAX_PENDING_BYTES)
         continue

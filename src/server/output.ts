@@ -224,10 +224,14 @@ export class Output implements ReplyOwner {
       this.slot(end - start).fillBulk(new Slice(Buffer.from(bytes.subarray(start, end))))
   }
 
-  /** Takes back what the reply that began last, at `position`, has said. It is not marked yet. */
-  takeBack(position: number): void {
-    this.writer.length = position - this.gone
-    while (this.holes.length > 0 && this.holes[this.holes.length - 1]!.reply === this.reply) this.holes.pop()!.drop()
+  /**
+   * Takes back what the reply that began last has said since `position`: where it began, or where a part of it did, and then there were
+   * so many open holes. It is not marked yet.
+   */
+  takeBack(position: number, openHoles = 0): void {
+    this.writer.length = Math.min(this.writer.length, position - this.gone)
+    while (this.holes.length > openHoles && this.holes[this.holes.length - 1]!.reply === this.reply)
+      this.holes.pop()!.drop()
   }
 
   /** Writes with sequences >= first came to nothing: each reply that depends on one becomes `-message`. */

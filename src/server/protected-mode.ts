@@ -14,6 +14,7 @@ export const DENIED =
   "'--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the " +
   'above things in order for the server to start accepting connections from the outside.'
 
+/** From the loopback interface. */
 export function isLocal(socket: Pick<Socket, 'remoteAddress'>): boolean {
   const address = socket.remoteAddress
   if (address === undefined) return false

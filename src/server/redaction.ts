@@ -1,14 +1,8 @@
 // What must not be seen of a command line: passwords. SLOWLOG and MONITOR show it, so both ask here first.
 
 import { isWord, nameOf } from '../commands/words.ts'
-import { directives } from '../config/directives.ts'
+import { find } from '../config/table.ts'
 import type { Args } from '../resp/args.ts'
-
-const SECRET: ReadonlySet<string> = new Set(
-  Object.entries(directives)
-    .filter(([, row]) => row.secret)
-    .map(([name]) => name),
-)
 
 export const REDACTED = '(redacted)'
 
@@ -40,7 +34,7 @@ function afterWords(args: Args, words: Readonly<Record<string, number>>): Readon
 function secretValues(args: Args): ReadonlySet<number> {
   const secret = new Set<number>()
   for (let i = 2; i + 1 < args.count; i += 2) {
-    if (SECRET.has(nameOf(args.at(i)).toLowerCase())) secret.add(i + 1)
+    if (find(nameOf(args.at(i)))?.secret === true) secret.add(i + 1)
   }
   return secret
 }

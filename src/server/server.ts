@@ -29,7 +29,7 @@ import { Dispatch } from './dispatch.ts'
 import { gatherFacts } from './facts.ts'
 import { Gather } from './gather.ts'
 import { LatencyMonitor } from './latency.ts'
-import { memoryFacts, purgeMemory, usedMemoryBytes } from './memory.ts'
+import { heapLimitBytes, memoryFacts, purgeMemory, usedMemoryBytes } from './memory.ts'
 import { Monitor } from './monitor.ts'
 import { Notifications } from './notifications.ts'
 import type { OutputLimit } from './output-limit.ts'
@@ -47,6 +47,9 @@ import { Watch } from './watch.ts'
 const RECEIVE_BYTES = 64 * 1024
 /** Who has a password to give has given it by then. */
 const AUTHENTICATION_SECONDS = 60
+// V8's heap is one for all, and at its end the process ends. So these may have parts of it, and the rest is for work.
+const CLIENTS_HEAP_SHARE = 0.5
+const TRACKING_HEAP_SHARE = 0.125
 
 export interface ServerOptions extends AdmissionOptions {
   readonly table: CommandTable
@@ -54,6 +57,8 @@ export interface ServerOptions extends AdmissionOptions {
   readonly onShutdown: (options: { nosave: boolean; now: boolean }) => void
   /** SHUTDOWN ABORT: false when there is nothing to abort. */
   readonly onAbortShutdown: () => boolean
+  /** V8's heap; for tests. */
+  readonly heapLimitBytes?: number
 }
 
 export class Server implements ServerPort {
@@ -89,6 +94,9 @@ export class Server implements ServerPort {
   announced: number
   /** client-output-buffer-limit of clients with subscriptions. */
   subscribersOutputLimit: OutputLimit
+  /** What all clients together have put on V8's heap: names and queued commands (Client.heapBytes). */
+  clientHeapBytes: number
+  readonly maxClientHeapBytes: number
   readonly admission: Admission
   port: number
   pubsub!: PubSub
@@ -129,6 +137,8 @@ export class Server implements ServerPort {
     this.outputLimit = config.get('client-output-buffer-limit').normal
     this.announced = 0
     this.subscribersOutputLimit = config.get('client-output-buffer-limit').pubsub
+    this.clientHeapBytes = 0
+    this.maxClientHeapBytes = CLIENTS_HEAP_SHARE * (options.heapLimitBytes ?? heapLimitBytes())
     this.admission = new Admission(options)
     this.port = config.get('port')
     this.options = options
@@ -172,6 +182,7 @@ export class Server implements ServerPort {
     this.pubsub = new PubSub(engine)
     this.notifications = new Notifications(engine, this.databases, this.pubsub)
     this.tracking = new TrackingTable({
+      maxBytes: TRACKING_HEAP_SHARE * (this.options.heapLimitBytes ?? heapLimitBytes()),
       sessionById: (id) => this.connections.get(id),
       beforeSending: (task) => this.tick.beforeSending(task),
       interest: this.interest,
@@ -235,6 +246,20 @@ export class Server implements ServerPort {
     this.unwatch(connection)
     this.pubsub.unsubscribeAll(connection)
     this.tracking.leave(connection)
+    connection.transaction = null
+    connection.name = connection.libName = connection.libVersion = ''
+  }
+
+  /** Together they have put too much on the heap: who has the most is closed, as by Redis's maxmemory-clients; NO-EVICT comes last. */
+  closeLargest(): void {
+    while (this.clientHeapBytes > this.maxClientHeapBytes) {
+      let largest: Connection | null = null
+      for (const connection of this.connections.values()) {
+        if (largest === null || goesBefore(connection, largest)) largest = connection
+      }
+      if (largest === null) return
+      largest.closeForMemory()
+    }
   }
 
   /** SHUTDOWN: no more commands, what was answered still leaves. */
@@ -295,6 +320,7 @@ export class Server implements ServerPort {
 
   private closeLateClients(now: number): void {
     for (const connection of [...this.connections.values()]) {
+      connection.noteProgress(now)
       const idle = now - connection.lastInteraction
       if (
         this.idleSeconds > 0 &&
@@ -305,7 +331,7 @@ export class Server implements ServerPort {
       ) {
         this.logger.verbose(`Closing idle client: ${connection.describe()}`)
         connection.close()
-      } else if (!connection.authenticated && now - connection.unauthenticatedSince > AUTHENTICATION_SECONDS * 1000) {
+      } else if (connection.isStranger && now - connection.strangerSince > AUTHENTICATION_SECONDS * 1000) {
         this.logger.verbose(`Closing client that did not authenticate: ${connection.describe()}`)
         connection.close()
       } else connection.checkOutputLimit(now)
@@ -520,7 +546,10 @@ export class Server implements ServerPort {
         return null
       })
     }
-    follow(['requirepass'], () => this.passwords.set(config.get('requirepass')))
+    follow(['requirepass'], () => {
+      this.passwords.set(config.get('requirepass'))
+      for (const connection of this.connections.values()) connection.passwordChanged()
+    })
     follow(['timeout'], () => {
       this.idleSeconds = config.get('timeout')
     })
@@ -568,6 +597,12 @@ export class Server implements ServerPort {
   }
 }
 
+/** NO-EVICT spares a client while there are others to close. */
+function goesBefore(a: Connection, b: Connection): boolean {
+  const spared = (client: Connection): boolean => client.noEvict || client.heapBytes === 0
+  return spared(a) === spared(b) ? a.heapBytes > b.heapBytes : spared(b)
+}
+
 function matches(filter: ClientFilter, connection: Connection, self: Session, now: number): boolean {
   const { id, type, address, localAddress, user, skipMe, maxAgeSeconds } = filter
   if (skipMe === true && connection === self) return false
@@ -575,6 +610,6 @@ function matches(filter: ClientFilter, connection: Connection, self: Session, no
   if (type !== undefined && type !== (connection.subscriptions === null ? 'normal' : 'pubsub')) return false
   if (address !== undefined && connection.peer.address !== address) return false
   if (localAddress !== undefined && connection.peer.localAddress !== localAddress) return false
-  if (user !== undefined && (user !== 'default' || !connection.authenticated)) return false
+  if (user !== undefined && user !== 'default') return false
   return maxAgeSeconds === undefined || now - connection.connectedAt >= maxAgeSeconds * 1000
 }

@@ -152,6 +152,7 @@ export class Statistics {
   authenticationFailures = 0
   outputLimitDisconnections = 0
   queryLimitDisconnections = 0
+  evictedClients = 0
   peakMemoryBytes = 0
   /** When the server began to serve: what it costs without data. */
   startMemoryBytes = 0
@@ -199,6 +200,7 @@ export class Statistics {
     this.authenticationFailures = 0
     this.outputLimitDisconnections = 0
     this.queryLimitDisconnections = 0
+    this.evictedClients = 0
     this.errors.clear()
     this.commandRate.reset()
     this.inputRate.reset()

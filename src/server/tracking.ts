@@ -6,7 +6,8 @@
 //
 // A key is a name here, in whatever database: so Redis has it, and a message too many does no harm. Readers are remembered by client
 // number, because a client may be gone long before the key changes; numbers are never used twice. `readers` is bounded by
-// tracking-table-max-keys: the key remembered longest is given up, and its readers told that it has changed.
+// tracking-table-max-keys, and in bytes, since keys may be long and V8's heap is one for all: the key remembered longest is given up, and
+// its readers told that it has changed.
 //
 // A message says only that a copy may be old. So it waits for no write: who reads again waits for the write it sees, and when the write
 // fails, the message was one too many. (One that waited would be lost with a failed write, and with it the reader.)
@@ -28,6 +29,10 @@ const ALL = null
 
 /** What a prefix costs beside its bytes: the entry of the client, and that of the server with its set and its map. */
 const PREFIX_BYTES = 512
+/** What a key costs beside its bytes, with one reader; the set for two of them; each further one. Measured. */
+const KEY_BYTES = 72
+const TWO_READERS_BYTES = 154
+const READER_BYTES = 34
 
 /** Clients of one prefix. */
 interface Prefix {
@@ -37,6 +42,8 @@ interface Prefix {
 }
 
 export interface TrackingOptions {
+  /** What the keys that were read, and who read them, may cost. */
+  readonly maxBytes: number
   readonly sessionById: (id: number) => Session | undefined
   /** Runs something before this tick's replies leave. */
   readonly beforeSending: (task: () => void) => void
@@ -54,6 +61,7 @@ export class TrackingTable implements TrackingPort {
   /** Most keys have one reader: its number, without a set around it. */
   private readonly readers: Map<string, number | Set<number>>
   private readerCount: number
+  private readerBytes: number
   private readonly prefixes: Map<string, Prefix>
   private hasBroadcast: boolean // one is due
   private current: Session | null
@@ -66,6 +74,7 @@ export class TrackingTable implements TrackingPort {
     this.acquainted = new Set()
     this.readers = new Map()
     this.readerCount = 0
+    this.readerBytes = 0
     this.prefixes = new Map()
     this.hasBroadcast = false
     this.current = null
@@ -161,17 +170,22 @@ export class TrackingTable implements TrackingPort {
       const key = args.at(i)
       if (key.length <= MAX_KEY_BYTES) this.addReader(key.key(), session.id) // no larger one can ever change
     }
-    while (this.maxKeys > 0 && this.readers.size > this.maxKeys) this.invalidate(this.readers.keys().next().value!)
+    while (this.isTooLarge) this.invalidate(this.readers.keys().next().value!)
+  }
+
+  private get isTooLarge(): boolean {
+    return (this.maxKeys > 0 && this.readers.size > this.maxKeys) || this.readerBytes > this.options.maxBytes
   }
 
   private addReader(key: string, id: number): void {
     const known = this.readers.get(key)
+    if (known === id || (typeof known === 'object' && known.has(id))) return
     if (known === undefined) this.readers.set(key, id)
-    else if (known === id) return
     else if (typeof known === 'number') this.readers.set(key, new Set([known, id]))
-    else if (known.has(id)) return
     else known.add(id)
     this.readerCount++
+    const count = known === undefined ? 1 : typeof known === 'number' ? 2 : known.size
+    this.readerBytes += costOf(key, count) - costOf(key, count - 1)
   }
 
   // --- changes
@@ -197,6 +211,7 @@ export class TrackingTable implements TrackingPort {
   private forgetReaders(): void {
     this.readers.clear()
     this.readerCount = 0
+    this.readerBytes = 0
     this.options.interest()
   }
 
@@ -206,6 +221,7 @@ export class TrackingTable implements TrackingPort {
     this.readers.delete(key)
     const ids = typeof readers === 'number' ? [readers] : [...readers]
     this.readerCount -= ids.length
+    this.readerBytes -= costOf(key, ids.length)
     for (const id of ids) {
       const session = this.options.sessionById(id)
       const tracking = session?.tracking ?? null
@@ -268,6 +284,11 @@ export class TrackingTable implements TrackingPort {
     else if (target !== session && target.subscriptions !== null) target.push(Buffer.concat([MESSAGE, keys]), 0)
     // Otherwise there is no way to say it: in RESP2 a client reads nothing but replies, unless it has subscribed.
   }
+}
+
+function costOf(key: string, readers: number): number {
+  if (readers === 0) return 0
+  return key.length + KEY_BYTES + (readers === 1 ? 0 : TWO_READERS_BYTES + (readers - 2) * READER_BYTES)
 }
 
 const INVALIDATE = Buffer.from('>2\r\n$10\r\ninvalidate\r\n')

@@ -254,6 +254,7 @@ export class FakeClient {
       },
       slot: () => client.slot(),
       mayReply: () => true,
+      mayWriteNow: () => true,
       stepwise(step: () => boolean) {
         do client.steps++
         while (!step())

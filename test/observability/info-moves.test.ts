@@ -258,6 +258,7 @@ const OF_A_SERVER = ['process_id', 'run_id', 'tcp_port', 'config_file', 'used_me
 const DRAWN: Readonly<Record<string, (facts: Facts) => Facts>> = {
   uptime_in_days: (facts) => ({ ...facts, nowMs: facts.nowMs + 86_400_000 }),
   unexpected_error_replies: (facts) => ({ ...facts, counts: { ...facts.counts, unexpectedErrors: 1 } }),
+  evicted_clients: (facts) => ({ ...facts, counts: { ...facts.counts, evictedClients: 1 } }), // for real: test/server/limits.test.ts
   aof_last_write_status: (facts) => ({ ...facts, store: { ...facts.store, lastWriteOk: false } }),
   rdb_last_bgsave_status: (facts) => ({ ...facts, saves: { ...facts.saves, lastFailed: true } }),
   aof_last_bgrewrite_status: (facts) => ({ ...facts, merge: { ...facts.merge, lastError: 'EIO' } }),
@@ -448,6 +449,7 @@ const FACTS: Facts = {
     authenticationFailures: 0,
     outputLimitDisconnections: 0,
     queryLimitDisconnections: 0,
+    evictedClients: 0,
   },
   store: {
     keydirBytes: 0,

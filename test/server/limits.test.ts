@@ -1,12 +1,14 @@
 // What one client may cost: descriptors, memory, other clients' time. And who is let in.
 
 import { existsSync, mkdtempSync, rmSync, statSync, unlinkSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { silentLogger } from '../../src/base/logger.ts'
+import { unsentBytes } from '../../src/server/adopt.ts'
 import { ListenError, Listener } from '../../src/server/listener.ts'
+import { peerOf } from '../../src/server/peer.ts'
 import { DENIED, isLocal } from '../../src/server/protected-mode.ts'
 import { RawConnection } from '../harness/connection.ts'
 import { encodeRequest, type ReplyError } from '../harness/resp.ts'
@@ -59,6 +61,13 @@ test('local addresses', () => {
   expect(['10.0.0.1', '::ffff:10.0.0.1', '::2', undefined].map(local)).toEqual([false, false, false, false])
 })
 
+test('"local" of enable-debug-command: what only begins like ::1 is not', async () => {
+  await start()
+  const isLocalPeer = (remoteAddress: string): boolean =>
+    peerOf({ remoteAddress, remotePort: 80, localAddress: '::', localPort: 80 } as Socket, false, '')!.isLocal
+  expect(['::1', '127.0.0.1', '::123:4567', '1270::1'].map(isLocalPeer)).toEqual([true, true, false, false])
+})
+
 test('AUTH: nothing else before it, wrong users and passwords alike, RESET forgets it', async () => {
   await start('--requirepass', 'secret')
   const client = await it.connect()
@@ -100,6 +109,40 @@ test('timeout: an idle client is dropped, a busy one is not', async () => {
   }
   expect((await gone).closed).toBe(true)
   expect(answered).toBeGreaterThan(0)
+})
+
+test('timeout: a client that takes a large reply bit by bit is not idle, until it stops', async () => {
+  let aheadMs = 0
+  const { systemClock } = await import('../../src/base/clock.ts')
+  const clock = { ...systemClock, now: () => Date.now() + aheadMs, monotonic: () => systemClock.monotonic() + aheadMs }
+  it = await startTestServer({ args: ['--timeout', '10', '--hz', '100'], server: { clock } })
+  const other = await it.connect()
+  await other.call('SET', 'large', 'x'.repeat(60_000_000))
+  const reader = await it.connect()
+  reader.socket.pause()
+  reader.send(encodeRequest(['GET', 'large']))
+  while (it.server.clientCount < 2 || ![...it.server.clients()][1]!.output.stuck) await other.call('PING')
+  const session = [...it.server.clients()][1]!
+  const { socket } = session as unknown as { socket: Socket }
+  const looked = vi.spyOn(session, 'checkOutputLimit')
+  const look = async (): Promise<void> => {
+    const { length } = looked.mock.calls
+    while (looked.mock.calls.length === length && !session.isClosed) await other.call('PING')
+  }
+  for (let step = 0; step < 6; step++) {
+    const unsent = unsentBytes(socket)
+    reader.socket.resume()
+    while (unsentBytes(socket) === unsent) await other.call('PING')
+    reader.socket.pause()
+    aheadMs += 6000
+    await look()
+  }
+  expect([session.isClosed, session.output.stuck]).toEqual([false, true])
+  for (let step = 0; step < 3 && !session.isClosed; step++) {
+    aheadMs += 6000
+    await look()
+  }
+  expect(session.isClosed).toBe(true)
 })
 
 test('protocol errors are answered, then the connection is closed', async () => {
@@ -185,6 +228,121 @@ describe('names that a client has the server keep count against client-query-buf
       client.send(encodeRequest(['WATCH', ...Array.from({ length: 1000 }, (_, j) => `${i} ${j}`)]))
     await client.closed
     expect(it.server.info(['stats'])).toContain('client_query_buffer_limit_disconnections:1')
+  })
+})
+
+describe('names of megabytes, of a client or its library', () => {
+  const name = 'n'.repeat(700_000)
+
+  test('are shown by their beginnings, in CLIENT LIST and in SLOWLOG', async () => {
+    await start('--slowlog-log-slower-than', '0')
+    const client = await it.connect()
+    const other = await it.connect()
+    await client.call('CLIENT', 'SETNAME', name)
+    await client.call('CLIENT', 'SETINFO', 'LIB-NAME', name)
+    await client.call('CLIENT', 'SETINFO', 'LIB-VER', name)
+    const list = String(await other.call('CLIENT', 'LIST'))
+    expect(
+      / name=(n+) .* lib-name=(n+) lib-ver=(n+)$/m
+        .exec(list)!
+        .slice(1)
+        .map(({ length }) => length),
+    ).toEqual(Array(3).fill(1024))
+    expect(String(await client.call('CLIENT', 'GETNAME'))).toBe(name)
+    const entries = (await other.call('SLOWLOG', 'GET', '100')) as Buffer[][]
+    expect(Math.max(...entries.map((entry) => entry[5]!.length))).toBe(1024)
+  })
+
+  test.each([
+    [
+      ['CLIENT', 'SETNAME'],
+      ['CLIENT', 'SETINFO', 'LIB-NAME'],
+    ],
+    [
+      ['CLIENT', 'SETINFO', 'LIB-VER'],
+      ['HELLO', '3', 'SETNAME'],
+    ],
+  ])('count against client-query-buffer-limit: %s and %s', async (one, two) => {
+    await start('--client-query-buffer-limit', '1mb')
+    const client = await it.connect()
+    for (const length of [600_000, 900_000, 1, 700_000]) await client.call(...one, 'n'.repeat(length))
+    client.send(encodeRequest([...two, name]))
+    await client.closed
+    expect(it.server.info(['stats'])).toContain('client_query_buffer_limit_disconnections:1')
+  })
+
+  test('a list of clients that is too long for a string is refused, and nothing else happens', async () => {
+    await start()
+    const client = await it.connect()
+    await client.call('CLIENT', 'SETNAME', name)
+    const id = String(await client.call('CLIENT', 'ID'))
+    expect(errorText(await client.call('CLIENT', 'LIST', 'ID', ...Array(60_000).fill(id)))).toMatch(
+      /^ERR the list is too/,
+    )
+    expect(it.log.join()).not.toContain('Bug')
+  })
+})
+
+describe('what all clients together put on the heap is bounded: the one with the most is closed', () => {
+  const HEAP = 16 * 1024 * 1024 // half of it is theirs
+
+  async function begin(): Promise<RawConnection[]> {
+    it = await startTestServer({ server: { heapLimitBytes: HEAP } })
+    return [await it.connect(), await it.connect(), await it.connect()]
+  }
+  const held = (): number => [...it.server.clients()].reduce((sum, { heapBytes }) => sum + heapBytes, 0)
+  const evicted = (): string => /evicted_clients:\d+/.exec(it.server.info(['stats']))![0]
+
+  test('queued commands', async () => {
+    const [large, small, other] = (await begin()) as [RawConnection, RawConnection, RawConnection]
+    await large.call('MULTI')
+    large.send(Buffer.concat(Array<Buffer>(8000).fill(encodeRequest(['PING']))))
+    for (let i = 0; i < 8000; i++) await large.reply()
+    await small.call('MULTI')
+    small.send(Buffer.concat(Array<Buffer>(6000).fill(encodeRequest(['PING']))))
+    expect((await large.untilClosed()).closed).toBe(true)
+    for (let i = 0; i < 6000; i++) expect((await small.reply()).value).toBe('QUEUED')
+    expect(it.log.join()).toMatch(/Evicting client: id=1 .*the most of all clients/)
+    expect(await small.call('DISCARD')).toBe('OK')
+    expect([evicted(), it.server.clientHeapBytes, held()]).toEqual(['evicted_clients:1', 0, 0])
+    expect(await other.call('PING')).toBe('PONG')
+  })
+
+  test('names; and who has said NO-EVICT comes last', async () => {
+    const [spared, large, small] = (await begin()) as [RawConnection, RawConnection, RawConnection]
+    await spared.call('CLIENT', 'NO-EVICT', 'ON')
+    await spared.call('WATCH', ...Array.from({ length: 5 }, (_, i) => `${i}${'w'.repeat(900_000)}`))
+    await large.call('CLIENT', 'SETNAME', 'n'.repeat(2_000_000))
+    small.send(encodeRequest(['SUBSCRIBE', 's'.repeat(1_950_000)]))
+    expect((await large.untilClosed()).closed).toBe(true)
+    expect(await spared.call('PING')).toBe('PONG')
+    expect(it.server.clientHeapBytes).toBe(held())
+    await spared.call('SUBSCRIBE', 's'.repeat(3_000_000))
+    expect((await small.untilClosed()).closed).toBe(true)
+    spared.send(encodeRequest(['SUBSCRIBE', 'x'.repeat(3_000_000)]))
+    expect((await spared.untilClosed()).closed).toBe(true)
+    expect([evicted(), it.server.clientHeapBytes]).toEqual(['evicted_clients:3', 0])
+  })
+
+  test('all that is counted is given back', async () => {
+    const [client, leaver] = (await begin()) as [RawConnection, RawConnection]
+    for (const one of [client, leaver]) {
+      await one.call('HELLO', '3', 'SETNAME', 'me')
+      await one.call('CLIENT', 'SETINFO', 'LIB-NAME', 'lib')
+      await one.call('WATCH', 'a', 'b')
+      await one.call('SUBSCRIBE', 'a')
+      await one.call('CLIENT', 'TRACKING', 'ON', 'BCAST', 'PREFIX', 'a')
+      await one.call('MULTI')
+      await one.call('GET', 'a')
+    }
+    const before = it.server.clientHeapBytes
+    leaver.close()
+    while (it.server.clientCount > 2) await client.call('GET', 'a')
+    expect(it.server.clientHeapBytes).toBe(held())
+    expect(before).toBeGreaterThan(1000)
+    expect(await client.call('RESET')).toBe('RESET')
+    await client.call('CLIENT', 'SETINFO', 'LIB-NAME', '')
+    expect([held(), it.server.clientHeapBytes]).toEqual([0, 0])
   })
 })
 

@@ -1,6 +1,6 @@
 // Replies leave in the order of the commands, each when it may, and what failed is said to have failed.
 
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { GATE_FAILED, GATE_FULL, GATE_LOADING, GATE_STALLED } from '../../src/engine/engine.ts'
 import { encodeRequest, ReplyError } from '../harness/resp.ts'
@@ -284,6 +284,35 @@ test('EXEC runs while the store loads, and an empty one is answered', async () =
   )
 })
 
+test('a command of EXEC that throws is an error in its place, the others have run', async () => {
+  const client = await it.connect()
+  it.server.slowlog.reset = () => {
+    throw new Error('a mistake')
+  }
+  await client.call('SET', 'cold', 'v')
+  client.send(request('MULTI', 'SET a 1', 'GET cold', 'SLOWLOG RESET', 'GET a', 'EXEC'))
+  expect(await raw(client, 6)).toBe(
+    `+OK\r\n${'+QUEUED\r\n'.repeat(4)}*4\r\n+OK\r\n$1\r\nv\r\n-ERR internal error\r\n$1\r\n1\r\n`,
+  )
+})
+
+test('CONFIG SET in EXEC beside one that takes its time is refused, and all the rest of EXEC is done', async () => {
+  let finish = (): void => {}
+  it.server.config.onChangeLater(['port'], () => new Promise((resolve) => (finish = () => resolve(null))))
+  const admin = await it.connect()
+  const client = await it.connect()
+  admin.send(request('CONFIG SET port 7777'))
+  while (!it.server.configTakesTime('timeout')) await client.call('PING')
+  client.send(request('MULTI', 'SET a 1', 'CONFIG SET timeout 77', 'SET c 1', 'EXEC', 'MGET a c'))
+  expect(await raw(client, 6)).toBe(
+    `+OK\r\n${'+QUEUED\r\n'.repeat(3)}*3\r\n+OK\r\n` +
+      "-ERR timeout can't be set in a transaction: it takes time\r\n+OK\r\n*2\r\n$1\r\n1\r\n$1\r\n1\r\n",
+  )
+  finish()
+  expect(await raw(admin, 1)).toBe('+OK\r\n')
+  expect(await client.call('CONFIG', 'SET', 'timeout', '77')).toBe('OK')
+})
+
 test('an EXEC that could not begin damages nothing after it', async () => {
   const client = await it.connect()
   const begin = it.engine.begin
@@ -297,4 +326,17 @@ test('an EXEC that could not begin damages nothing after it', async () => {
   expect(connection!.isExecuting).toBe(false)
   client.send(request('MULTI', 'ECHO hi', 'EXEC'))
   expect(await raw(client, 3)).toBe('+OK\r\n+QUEUED\r\n*1\r\n$2\r\nhi\r\n')
+})
+
+test('COMMAND DOCS of hundreds of names works in steps, and says what it says of one', async () => {
+  const client = await it.connect()
+  const [session] = it.server.clients()
+  const turn = vi.spyOn(session!, 'turn')
+  client.send(request('COMMAND DOCS ping', 'COMMAND DOCS client|id'))
+  const [ping, id] = [(await client.reply()).raw, (await client.reply()).raw]
+  const names = Array.from({ length: 600 }, (_, i) => (i % 2 === 0 ? 'ping' : 'client|id'))
+  const said = Array.from({ length: 300 }, () => [ping.subarray(4), id.subarray(4)]).flat() // without *2 CRLF
+  client.send(encodeRequest(['COMMAND', 'DOCS', ...names]))
+  expect((await client.reply()).raw.equals(Buffer.concat([Buffer.from('*1200\r\n'), ...said]))).toBe(true)
+  expect(turn.mock.calls.length).toBeGreaterThan(2)
 })

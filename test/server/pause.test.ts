@@ -1,7 +1,10 @@
 // CLIENT PAUSE: who waits, who does not, and that nobody waits for ever.
 
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { randomBytes } from 'node:crypto'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Clock, systemClock, type Timer } from '../../src/base/clock.ts'
+import { GATE_STALLED } from '../../src/engine/engine.ts'
+import type { Connection } from '../../src/server/connection.ts'
 import type { RawConnection } from '../harness/connection.ts'
 import { encodeRequest } from '../harness/resp.ts'
 import { startTestServer, type TestServer } from './test-server.ts'
@@ -158,4 +161,89 @@ it('INFO and CLIENT LIST tell who waits', async () => {
   expect(String(await admin.call('CLIENT', 'LIST'))).toMatch(/ flags=b .* argv-mem=1004 .* cmd=set /)
   await admin.call('CLIENT', 'UNPAUSE')
   expect((await client.reply()).value).toBe('OK')
+})
+
+it.each([
+  ['PUBLISH', 'c', 'x'],
+  ['PFCOUNT', 'h'],
+])('EXEC with %s waits as that does', async (...command) => {
+  const client = await test.connect()
+  await client.call('MULTI')
+  await client.call(...command)
+  await admin.call('CLIENT', 'PAUSE', 5000, 'WRITE')
+  client.send(encodeRequest(['EXEC']))
+  await waiting(1)
+  pass(5000)
+  expect((await client.reply()).value).toEqual([0])
+})
+
+it('who monitors is not paused', async () => {
+  const monitor = await test.connect()
+  await monitor.call('MONITOR')
+  await admin.call('CLIENT', 'PAUSE', 5000, 'ALL')
+  expect(await monitor.call('PING')).toBe('PONG')
+  expect((await monitor.reply()).raw.toString()).toMatch(/"PING"\r\n$/)
+  expect(await monitor.call('RESET')).toBe('RESET')
+  monitor.send(encodeRequest(['PING']))
+  const [, session] = [...test.server.clients()]
+  while (!test.server.pause.has(session!)) await new Promise((resolve) => setImmediate(resolve))
+  pass(5000)
+  expect((await monitor.reply()).value).toBe('PONG')
+})
+
+describe('a write that works in steps when the pause or a stall begins', () => {
+  let client: RawConnection
+  let session: Connection
+
+  /** RESTORE has begun and not ended. */
+  async function begin(): Promise<void> {
+    client = await test.connect()
+    session = [...test.server.clients()][1]!
+    await client.call('SET', 'large', randomBytes(8_000_000))
+    const payload = (await client.call('DUMP', 'large')) as Buffer
+    client.send(encodeRequest(['RESTORE', 'r', '0', payload]))
+    while (!session.isStepping) await new Promise((resolve) => setImmediate(resolve))
+  }
+
+  /** It waits, and nobody asks it again and again. */
+  async function expectWaiting(): Promise<void> {
+    while (!session.isParked && !test.server.pause.has(session) && !test.server.stalled.has(session)) {
+      expect(await admin.call('EXISTS', 'r')).toBe(0)
+    }
+    const turn = vi.spyOn(session, 'turn')
+    for (let i = 0; i < 5; i++) expect(await admin.call('EXISTS', 'r')).toBe(0)
+    expect(turn).not.toHaveBeenCalled()
+    turn.mockRestore()
+  }
+
+  it('waits for the end of the pause', async () => {
+    await begin()
+    test.server.pauseClients(5000, false)
+    await expectWaiting()
+    pass(5000)
+    expect((await client.reply()).value).toBe('OK')
+    expect(await admin.call('EXISTS', 'r')).toBe(1)
+  })
+
+  it('waits until the store goes on, and then for the pause that has begun meanwhile', async () => {
+    await begin()
+    test.engine.setGate(GATE_STALLED)
+    await expectWaiting()
+    test.server.pauseClients(5000, false)
+    test.engine.setGate(0)
+    await expectWaiting()
+    pass(5000)
+    expect((await client.reply()).value).toBe('OK')
+    expect(await admin.call('EXISTS', 'r')).toBe(1)
+  })
+
+  it('never comes when its client has gone meanwhile', async () => {
+    await begin()
+    test.server.pauseClients(5000, false)
+    await expectWaiting()
+    client.socket.end()
+    expect((await client.untilClosed()).closed).toBe(true)
+    pass(5000)
+    expect(await admin.call('EXISTS', 'r')).toBe(0)
+  })
 })

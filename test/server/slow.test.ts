@@ -186,3 +186,14 @@ describe('LATENCY keeps', () => {
     expect(await events()).toEqual(['fsync 40 40'])
   })
 })
+
+it('SLOWLOG does not show what CONFIG SET says of other passwords', async () => {
+  await client.call('CONFIG', 'SET', 'slowlog-log-slower-than', '0')
+  await client.call('CONFIG', 'SET', 'masterauth', 'secret1', 'MasterUser', 'secret2', 'tls-key-file-pass', 'secret3')
+  await client.call('CONFIG', 'SET', 'slowlog-log-slower-than', '-1')
+  const log = JSON.stringify(await client.call('SLOWLOG', 'GET'), (_, value) =>
+    value?.type === 'Buffer' ? Buffer.from(value.data).toString() : value,
+  )
+  expect(log.match(/\(redacted\)/g)).toHaveLength(3)
+  expect(log).not.toContain('secret')
+})

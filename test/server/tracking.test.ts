@@ -74,6 +74,62 @@ test('tracking-table-max-keys: who has read the key that is given up is told', a
   expect(info('tracking_total_keys')).toBe(13)
 })
 
+test('keys that were read are bounded in bytes too: the oldest are given up, and their readers told', async () => {
+  it = await startTestServer({ server: { heapLimitBytes: 8 * 1_000_000 } }) // an eighth of it
+  const [client, second] = [await tracker(), await tracker()]
+  const long = (name: string): string => name.repeat(300_000)
+  for (const name of ['a', 'b', 'c']) await client.call('GET', long(name))
+  await second.call('GET', long('a'))
+  await client.call('GET', 'small')
+  client.send(request(`GET ${long('d')}`, 'PING'))
+  expect(await heard(client, 3)).toBe(`_\r\n${invalidated(long('a'))}+PONG\r\n`)
+  expect(await heard(second, 1)).toBe(invalidated(long('a')))
+  expect([info('tracking_total_keys'), info('tracking_total_items')]).toEqual([4, 4])
+})
+
+test('what a key costs that many have read is counted, and given back', async () => {
+  it = await startTestServer({ server: { heapLimitBytes: 8 * 1000 } })
+  const clients = await Promise.all(Array.from({ length: 30 }, () => tracker()))
+  const other = await it.connect()
+  const read = async (items: number, ...keys: string[]): Promise<void> => {
+    for (const key of keys)
+      for (const client of clients.slice(0, items / keys.length)) client.send(request(`GET ${key}`))
+    while (info('tracking_total_items') !== items) await other.call('PING')
+  }
+  for (let round = 0; round < 20; round++) {
+    await read(2, 'k')
+    await other.call('SET', 'k', 'v')
+    await read(20, 'k')
+    await other.call('SET', 'k', 'v')
+    await read(10, 'a', 'b')
+    await other.call('SET', 'a', 'v')
+    await other.call('SET', 'b', 'v')
+    expect(info('tracking_total_items')).toBe(0)
+  }
+  await read(24, 'k')
+  for (const client of clients.slice(24)) client.send(request('GET k')) // the first of them is one too many
+  while (info('tracking_total_items') !== 5) await other.call('PING')
+})
+
+test('a hundred thousand prefixes do not hold up the loop', async () => {
+  it = await startTestServer()
+  const client = await it.connect()
+  await client.call('HELLO', '3')
+  const prefixes = Array.from({ length: 100_000 }, (_, i) => ['PREFIX', `${100_000 + i}`]).flat()
+  const call = async (words: string[]): Promise<unknown> => {
+    client.send(encodeRequest(['CLIENT', 'TRACKING', 'ON', 'BCAST'].concat(words)))
+    return (await client.reply()).value
+  }
+  const last = {
+    message: expect.stringMatching(/^ERR Prefix '199999' overlaps with another provided prefix '1999990'/),
+  }
+  expect(await call([...prefixes, 'PREFIX', '1999990'])).toMatchObject(last) // minutes, pair by pair
+  expect(await call(prefixes)).toBe('OK')
+  const first = { message: expect.stringMatching(/^ERR Prefix '100000' overlaps with an existing prefix '100000'/) }
+  expect(await call(prefixes)).toMatchObject(first)
+  expect(info('tracking_total_prefixes')).toBe(100_000)
+})
+
 test('INFO counts clients, keys, pairs and prefixes', async () => {
   it = await startTestServer()
   const [a, b] = [await tracker(), await tracker()]

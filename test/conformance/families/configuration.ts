@@ -124,6 +124,11 @@ CONFIG SET rdbcompression yes
 
 # a password that is set holds for those who come
 CONFIG SET requirepass secret
+d| PING
+CONFIG SET requirepass ""
+d| PING
+CONFIG SET requirepass secret
+d| PING
 b| PING
 b| AUTH wrong
 b| AUTH secret

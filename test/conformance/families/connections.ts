@@ -186,6 +186,14 @@ CLIENT REPLY BOGUS
 CLIENT REPLY
 CLIENT REPLY ON x
 
+# CLIENT REPLY SKIP, and RESET is skipped
+[silent] CLIENT REPLY SKIP
+[silent] RESET
+PING
+[silent] CLIENT REPLY OFF
+RESET
+PING
+
 # CLIENT REPLY SKIP skips one, also in a pipeline
 [raw 2] "CLIENT REPLY SKIP\r\nPING one\r\nPING two\r\nCLIENT REPLY OFF\r\nPING three\r\nCLIENT REPLY ON\r\n"
 PING
@@ -254,6 +262,14 @@ PING
 RESET
 PING
 QUIT
+
+# CLIENT KILL USER counts who has not given the password too
+[raw 1] "RESET\r\n"
+AUTH secret
+b| GET k
+c| AUTH default secret
+CLIENT KILL USER default LADDR 127.0.0.1:1
+CLIENT KILL USER default
 
 # MULTI before AUTH
 [raw 1] "RESET\r\n"

@@ -573,5 +573,29 @@ MULTI
 MONITOR
 EXEC
 MONITOR x
+
+# an EXEC that is refused is shown to who monitors
+b| MONITOR
+MULTI
+SET k v
+EXEC x
+EXEC
+EXEC y
+MULTI
+NOSUCH
+EXEC
+PING
+[monitor 7] b|
+
+# who monitors and wants no replies
+b| MONITOR
+[silent] b| CLIENT REPLY SKIP
+[monitor 1] b|
+PING
+[silent] b| CLIENT ID
+[silent] b| CLIENT REPLY OFF
+PING
+GET k
+[monitor 1] b| CLIENT REPLY ON
 `,
 )

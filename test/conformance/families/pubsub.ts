@@ -224,6 +224,13 @@ PUBLISH other 1
 UNSUBSCRIBE
 [all] EXEC
 
+# SSUBSCRIBE in MULTI
+MULTI
+SSUBSCRIBE a
+SUNSUBSCRIBE a
+[all] EXEC
+PUBSUB SHARDNUMSUB a
+
 # one's own message out of a transaction
 MULTI
 SUBSCRIBE a
