@@ -557,11 +557,17 @@ export class Bitcask implements Engine {
     this.dependsOn = this.log.append(KIND_BATCH_END, 0, 0, 0, NO_KEY, body, 0, this.now)
   }
 
-  /** A delete like any other. While writes are refused it cannot be made, so the key is only not shown. */
-  expire(entry: number): void {
-    if ((this.gate & (GATE_LOADING | GATE_FAILED | GATE_FULL)) !== 0 || this.closing) return
+  /**
+   * A delete like any other. Where none can be made, or the full disk has no more room for those that nobody asked for, the key is only not
+   * shown. Says whether it went.
+   */
+  expire(entry: number): boolean {
+    if ((this.gate & (GATE_LOADING | GATE_FAILED)) !== 0 || this.closing) return false
+    if ((this.gate & GATE_FULL) !== 0 && !this.upkeep.mayExpire(recordBytes(0, this.keydir.keyLength(entry), 0)))
+      return false
     this.takeOut(entry, FLAG_EXPIRED)
     this.expiredCount++
+    return true
   }
 
   // --- databases

@@ -60,7 +60,7 @@ export interface Engine {
   watching: boolean
 
   // --- reading. `database` is the logical number (SELECT). An entry is a small integer, valid until the next write.
-  /** The key's entry, or NONE. An expired key is removed first (a tombstone), or only hidden while writes are refused. */
+  /** The key's entry, or NONE. An expired key is removed first (a tombstone), or only hidden where that cannot be written. */
   find(database: number, key: Slice): number
   /** A hint that these keys will be looked up next: with many at once that is several times faster. Changes nothing. */
   prefetch(database: number, keys: Spans): void

@@ -48,7 +48,7 @@ export class Merger implements MergeControl {
   private readonly background: Background
   private readonly random: () => number
   private readonly seal: (done: (error: Error | null) => void) => void
-  private readonly onOutputs: () => void
+  private readonly onOutputs: (freedBytes: number) => void
 
   private running: MergeRun | null = null
   private busy = false
@@ -81,7 +81,7 @@ export class Merger implements MergeControl {
     background: Background,
     random: () => number,
     seal: (done: (error: Error | null) => void) => void,
-    onOutputs: () => void,
+    onOutputs: (freedBytes: number) => void,
   ) {
     this.store = store
     this.catalog = catalog
@@ -243,7 +243,7 @@ export class Merger implements MergeControl {
   private run(choice: Choice, asked: boolean): void {
     const { store, catalog, facts } = this
     const inputs = choice.inputs.map((number) => store.segments.get(number) as Segment)
-    const inputBytes = inputs.reduce((sum, segment) => sum + segment.sizeBytes, 0)
+    const inputBytes = sizeOf(inputs)
     const segmentSizeBytes = outputSegmentBytes(inputBytes, store.settings.segmentSizeBytes)
     const count = maxOutputs(inputBytes, segmentSizeBytes)
     const job: MergeJob = {
@@ -543,7 +543,7 @@ export class Merger implements MergeControl {
       throw error
     }
     if (!keepInputs) for (const segment of inputs) store.segments.retire(segment)
-    this.onOutputs()
+    this.onOutputs(keepInputs ? 0 : sizeOf(inputs) - sizeOf(outputs))
   }
 
   /** Ends what runs. Calls back when nothing of a merge is under way any more: neither moves nor a commit. */
@@ -555,3 +555,5 @@ export class Merger implements MergeControl {
     else done()
   }
 }
+
+const sizeOf = (segments: readonly Segment[]): number => segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)

@@ -20,6 +20,8 @@ import type { Storage, StorageFile } from './storage.ts'
 import { attempt, OUT_OF_ROOM, run, sync, type Task, wait } from './task.ts'
 
 const RETRY_MS = 1000
+/** What keys whose time has come may take of the reserve before merges have given it back: the rest is for deletes, merges and manifests. */
+const EXPIRY_PART = 4
 /** At a clean stop the last segment's hint is made only if that is quick; the next start makes it otherwise. */
 const CLOSING_HINT_BYTES = 32 * 1024 * 1024
 
@@ -69,6 +71,8 @@ export class Upkeep {
   private repairing = false
   private rebuilding = false
   private activeSince: number
+  /** On a full disk: bytes that expiry has written, less those that merges have given back since. */
+  private expiryBytes = 0
   private closed = false
 
   constructor(
@@ -93,7 +97,10 @@ export class Upkeep {
       background,
       random,
       (done) => this.seal(done),
-      () => this.makeHints(),
+      (freedBytes) => {
+        this.expiryBytes = Math.max(0, this.expiryBytes - freedBytes)
+        this.makeHints()
+      },
     )
     this.scrubber = new Scrubber(
       store,
@@ -427,10 +434,25 @@ export class Upkeep {
   diskIsFull(code = 'ENOSPC'): void {
     const { store, reserve } = this
     const message = reserve.spent ? SPENT : fullMessage(code)
-    if ((store.gate & GATE_FULL) === 0) store.logger.warning(message)
+    if ((store.gate & GATE_FULL) === 0) {
+      store.logger.warning(message)
+      this.expiryBytes = 0
+    }
     store.setGate(GATE_FULL, true, message)
     if (reserve.spent) this.closeGate(SPENT)
     this.merger.reconsider()
+  }
+
+  /**
+   * Whether a key whose time has come may have its tombstone while writes that grow are refused. On a full disk it comes out of the reserve, as
+   * those of deletes do; but nobody has asked for it, and a million may be due at once: they would eat the reserve before a merge has seen
+   * what they make room for. So some may, and as many again as merges give back.
+   */
+  mayExpire(bytes: number): boolean {
+    if (this.reserve.whole) return true // it is not the disk that is full
+    if (this.expiryBytes + bytes > this.reserve.sizeBytes / EXPIRY_PART) return false
+    this.expiryBytes += bytes
+    return true
   }
 
   // The disk has room again when the reserve can be built again.
