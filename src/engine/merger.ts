@@ -17,7 +17,7 @@ import type { Bitcask } from './bitcask.ts'
 import type { Catalog } from './catalog.ts'
 import type { MergeControl, MergeStatus } from './engine.ts'
 import { GATE_FULL, NONE } from './engine.ts'
-import { parseSegmentName } from './filename.ts'
+import { dataName, parseSegmentName } from './filename.ts'
 import {
   type Answer,
   type DamagedInputError,
@@ -31,7 +31,7 @@ import {
 } from './merge.ts'
 import { type Choice, chooseInputs, inWindow, NO_ROOM, type SegmentFacts, whenFull } from './merge-policy.ts'
 import { KIND_SYSTEM, KIND_TOMBSTONE, KIND_TOUCH } from './record.ts'
-import type { Segment } from './segments.ts'
+import { NO_SLOT, type Segment } from './segments.ts'
 import { type Task, wait } from './task.ts'
 
 /** After a seal or a merge the next check comes soon, but not at once: seals come in bursts. */
@@ -39,6 +39,9 @@ const SOON_MS = 50
 const RETRY_AFTER_FAILURE_MS = 10_000
 /** What outputs may take of what is free: hints, manifests and deletes need some too. */
 const PART_OF_ROOM = 0.8
+
+/** The verdict where there may be more outputs than there can be segments. */
+const NO_SLOTS = 'no room: its outputs are more segments than are left; raise segment-size'
 
 type WaitDone = (error: Error | null, bytesFreed: number) => void
 
@@ -107,14 +110,15 @@ export class Merger implements MergeControl {
     else if (!this.asked) this.askedAgain = true
   }
 
-  // Somebody said MERGE: what lies in the active segment counts as well, so it is sealed first.
+  // Somebody said MERGE: what lies in the active segment counts as well, so it is sealed first; unless there can be no other one before
+  // a merge has made room.
   private askedFor(): void {
     this.busy = true
     this.asked = true
     this.askedAgain = false
     this.freedForWaiters = 0
     this.seal((error) => {
-      if (error !== null) this.finish(error, 0)
+      if (error !== null && (error as { code?: string }).code !== NO_SLOT) this.finish(error, 0)
       else if (!this.begin(true)) this.finish(null, 0)
     })
   }
@@ -150,7 +154,8 @@ export class Merger implements MergeControl {
 
   why(): ReturnType<MergeControl['why']> {
     const all = this.segmentFacts()
-    const { verdicts } = chooseInputs(all, this.store.settings, false)
+    const { inputs, verdicts } = chooseInputs(all, this.store.settings, false)
+    const picked = this.hasSlots(inputs) ? 'picked' : NO_SLOTS
     const expired = this.expiredBytes()
     return all.map((facts) => ({
       segment: facts.number,
@@ -159,7 +164,7 @@ export class Merger implements MergeControl {
       deadBytes: facts.deadBytes,
       expiredBytes: expired.get(facts.number) ?? 0,
       tombstones: facts.tombstones,
-      verdict: verdicts.get(facts.number) as string,
+      verdict: inputs.includes(facts.number) ? picked : (verdicts.get(facts.number) as string),
     }))
   }
 
@@ -231,21 +236,37 @@ export class Merger implements MergeControl {
       const roomBytes = error === null ? space.free * PART_OF_ROOM : Number.POSITIVE_INFINITY
       const choice = chooseInputs(this.segmentFacts(), wanted, asked, roomBytes)
       if (this.closed) this.finish(new Error('the store is closing'), this.freedForWaiters)
-      else if (choice.inputs.length > 0) this.run(choice, asked)
+      else if (choice.inputs.length > 0 && this.hasSlots(choice.inputs)) this.run(choice, asked)
       else {
         this.notBefore = this.store.clock.monotonic() + RETRY_AFTER_FAILURE_MS
-        this.finish(this.freedForWaiters > 0 ? null : new Error(NO_ROOM), this.freedForWaiters)
+        const why = new Error(choice.inputs.length > 0 ? NO_SLOTS : NO_ROOM)
+        this.finish(this.freedForWaiters > 0 ? null : why, this.freedForWaiters)
       }
     })
     return true
   }
 
+  // Outputs are segments beside their inputs, and nothing can be done about them once entries point there.
+  private hasSlots(inputs: readonly number[]): boolean {
+    return this.outputsOf(this.segmentsOf(inputs)).count <= this.store.segments.free
+  }
+
+  private segmentsOf(numbers: readonly number[]): Segment[] {
+    return numbers.map((number) => this.store.segments.get(number) as Segment)
+  }
+
+  /** How large they become, and how many they can be. */
+  private outputsOf(inputs: readonly Segment[]): { segmentSizeBytes: number; count: number } {
+    const inputBytes = sizeOf(inputs)
+    const segmentSizeBytes = outputSegmentBytes(inputBytes, this.store.settings.segmentSizeBytes)
+    return { segmentSizeBytes, count: maxOutputs(inputBytes, segmentSizeBytes) }
+  }
+
   private run(choice: Choice, asked: boolean): void {
     const { store, catalog, facts } = this
-    const inputs = choice.inputs.map((number) => store.segments.get(number) as Segment)
+    const inputs = this.segmentsOf(choice.inputs)
     const inputBytes = sizeOf(inputs)
-    const segmentSizeBytes = outputSegmentBytes(inputBytes, store.settings.segmentSizeBytes)
-    const count = maxOutputs(inputBytes, segmentSizeBytes)
+    const { segmentSizeBytes, count } = this.outputsOf(inputs)
     const job: MergeJob = {
       storeId: catalog.storeId,
       inputs: inputs.map((s) => ({ number: s.number, slot: s.slot, salt: s.salt, validBytes: s.sizeBytes })),
@@ -323,9 +344,10 @@ export class Merger implements MergeControl {
           yield* catalog.syncNames()
         }
         catalog.enqueue(named, (unnamed) => {
-          if (unnamed !== null || store.log.failures !== failures || this.closed) {
-            this.discard(result)
-            ended(unnamed ?? new Error('the log failed or closed meanwhile'), 0)
+          const hasSlots = result.outputs.length <= store.segments.free // the log has taken some since it began
+          if (unnamed !== null || store.log.failures !== failures || this.closed || !hasSlots) {
+            for (const output of result.outputs) store.segments.unlink(dataName(output.number))
+            ended(unnamed ?? new Error(hasSlots ? 'the log failed or closed meanwhile' : NO_SLOTS), 0)
             return
           }
           const freed = inputBytes - outputBytes
@@ -374,13 +396,6 @@ export class Merger implements MergeControl {
         this.store.segments.unlink(name)
       }
     })
-  }
-
-  private discard(result: MergeResult): void {
-    for (const output of result.outputs) {
-      const segment = this.store.segments.add(output.number, output.salt, true)
-      this.store.segments.retire(segment)
-    }
   }
 
   // --- which records live

@@ -4,6 +4,7 @@
 // Everything here that changes the manifest is a job in the catalog's queue. The failure rules are invariant 6's: a failed write or sync
 // of log or manifest closes the write gate; a failed hint, reserve or merge output only ends that job.
 
+import { MAX_SEGMENTS } from '../base/limits.ts'
 import type { Background } from './background.ts'
 import type { Bitcask } from './bitcask.ts'
 import type { Catalog } from './catalog.ts'
@@ -15,7 +16,7 @@ import { Merger } from './merger.ts'
 import type { Reserve } from './reserve.ts'
 import { Scrubber } from './scrubber.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
-import type { Segment } from './segments.ts'
+import { NO_SLOT, type Segment } from './segments.ts'
 import type { Storage, StorageFile } from './storage.ts'
 import { attempt, OUT_OF_ROOM, run, sync, type Task, wait } from './task.ts'
 
@@ -29,7 +30,7 @@ const FULL = new Set([...OUT_OF_ROOM, 'EFBIG'])
 /** Whether a file call failed because the disk is full, or a file as long as it may be. */
 export const isFull = (error: unknown): boolean => FULL.has((error as { code?: string }).code ?? '')
 /** Failures that pass by themselves: nothing was damaged, try again later. */
-const PASSING = new Set([...FULL, 'EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN'])
+const PASSING = new Set([...FULL, 'EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', NO_SLOT])
 
 /** For commands that were under way; those that come later are refused before they run. */
 const UNKNOWN_OUTCOME = ' The outcome of this command is unknown.'
@@ -41,6 +42,8 @@ const SPENT =
 
 const KEYS_FULL =
   'MISCONF The index holds as many keys as it can (14 GiB of them, or some 800 million). Delete keys; writes resume by themselves.'
+
+const SEGMENTS_FULL = `MISCONF The store has nearly as many segments as it can (${MAX_SEGMENTS}). Raise segment-size, then MERGE; writes resume by themselves.`
 
 const FAILED_CALLS = {
   write: 'A write to the log',
@@ -116,11 +119,13 @@ export class Upkeep {
     this.sequenceAtSeal = this.store.log.appended
     this.makeHints()
     this.buildReserve()
+    this.refuseIfCrowded()
   }
 
   /** The log went over to its next segment. */
   rotated(): void {
     this.activeSince = this.store.clock.monotonic()
+    this.refuseIfCrowded()
     this.prepareNext()
   }
 
@@ -133,13 +138,24 @@ export class Upkeep {
     if (settings.segmentAgeSeconds > 0 && age >= settings.segmentAgeSeconds && !this.isEmpty(log.active)) {
       if (log.next !== null && !log.inBatch) log.rotate()
     }
-    if (store.keydir.isNearlyFull && (store.gate & GATE_FULL) === 0) {
-      store.logger.warning(KEYS_FULL)
-      store.setGate(GATE_FULL, true, KEYS_FULL)
-    }
+    this.refuseIfCrowded()
     if ((store.gate & GATE_FULL) !== 0 || !this.reserve.whole) this.buildReserve()
     if ((store.gate & GATE_FULL) !== 0) this.merger.reconsider()
     this.makeHints()
+  }
+
+  // What grows has to end before the store has no way to go on. Here the disk has room, so deletes, expiries and merges go on without limit.
+  private refuseIfCrowded(): void {
+    const { store } = this
+    const message = this.crowded()
+    if (message === null || (store.gate & GATE_FULL) !== 0) return
+    store.logger.warning(message)
+    store.setGate(GATE_FULL, true, message)
+  }
+
+  private crowded(): string | null {
+    if (this.store.keydir.isNearlyFull) return KEYS_FULL
+    return this.store.segments.isNearlyFull ? SEGMENTS_FULL : null
   }
 
   private isEmpty(segment: Segment): boolean {
@@ -183,6 +199,7 @@ export class Upkeep {
     const { log } = this.store
     if (log.next === null) {
       // Kept when what follows fails: a new one with each try would pile up files and descriptors while the disk is full.
+      if (this.prepared === null) this.store.segments.refuseIfLast()
       const next = this.prepared ?? (yield* this.catalog.createSegment(false))
       this.prepared = next
       yield* this.sealRotated()
@@ -472,7 +489,7 @@ export class Upkeep {
         if (isFull(error) && (store.gate & GATE_FULL) === 0) this.diskIsFull()
         return
       }
-      if ((store.gate & GATE_FULL) !== 0 && !store.keydir.isNearlyFull) {
+      if ((store.gate & GATE_FULL) !== 0 && this.crowded() === null) {
         store.setGate(GATE_FULL, false)
         store.logger.warning('There is room again: writes resume')
       }
