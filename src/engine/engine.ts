@@ -171,15 +171,18 @@ export interface MergeControl {
   resume(): void
   status(): MergeStatus
   estimate(): { bytesFreed: number; segments: number }
-  why(): {
-    segment: number
-    bytes: number
-    liveBytes: number
-    deadBytes: number
-    expiredBytes: number
-    tombstones: number
-    verdict: string
-  }[]
+  /** Counting keys that have expired and are still there takes its time: `step` until it says true, then `segments`. */
+  why(): { step(): boolean; segments(): SegmentReason[] }
+}
+
+export interface SegmentReason {
+  readonly segment: number
+  readonly bytes: number
+  readonly liveBytes: number
+  readonly deadBytes: number
+  readonly expiredBytes: number
+  readonly tombstones: number
+  readonly verdict: string
 }
 
 export interface MergeStatus {

@@ -15,7 +15,7 @@ import { MAX_SPANS, Spans } from '../base/spans.ts'
 import type { Background, MergeRun } from './background.ts'
 import type { Bitcask } from './bitcask.ts'
 import type { Catalog } from './catalog.ts'
-import type { MergeControl, MergeStatus } from './engine.ts'
+import type { MergeControl, MergeStatus, SegmentReason } from './engine.ts'
 import { GATE_FULL, NONE } from './engine.ts'
 import { dataName, parseSegmentName } from './filename.ts'
 import {
@@ -153,10 +153,21 @@ export class Merger implements MergeControl {
   }
 
   why(): ReturnType<MergeControl['why']> {
+    const places = [0]
+    const expired = new Map<number, number>()
+    return {
+      step: () => {
+        this.store.expiredBytes(places, expired)
+        return places.length === 0
+      },
+      segments: () => this.reasons(expired),
+    }
+  }
+
+  private reasons(expired: ReadonlyMap<number, number>): SegmentReason[] {
     const all = this.segmentFacts()
     const { inputs, verdicts } = chooseInputs(all, this.store.settings, false)
     const picked = this.hasSlots(inputs) ? 'picked' : NO_SLOTS
-    const expired = this.expiredBytes()
     return all.map((facts) => ({
       segment: facts.number,
       bytes: facts.bytes,
@@ -166,11 +177,6 @@ export class Merger implements MergeControl {
       tombstones: facts.tombstones,
       verdict: inputs.includes(facts.number) ? picked : (verdicts.get(facts.number) as string),
     }))
-  }
-
-  // Bytes of keys that are past their expiry and not yet removed, by segment: what the expiry cycle is about to make dead.
-  private expiredBytes(): Map<number, number> {
-    return this.store.expiredBytesBySegment()
   }
 
   // --- deciding

@@ -319,7 +319,7 @@ describe('a merge takes what fits', () => {
     await halfDead(store, 2)
     storage.free = 100
     await expect(store.merge()).rejects.toThrow('no room')
-    expect(store.engine.merge.why().some(({ verdict }) => verdict.includes('dead') || verdict !== '')).toBe(true)
+    expect(store.why().some(({ verdict }) => verdict.includes('dead') || verdict !== '')).toBe(true)
     storage.spaceFails = true // nobody knows: it is tried
     expect(await store.merge()).toBeGreaterThan(0)
     await store.close()

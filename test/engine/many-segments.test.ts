@@ -66,7 +66,7 @@ test('growth is refused before the last segment, deletes and merges go on, and w
   await store.tick()
 
   await expect(store.merge(), 'of that size there may be too many outputs').rejects.toThrow('raise segment-size')
-  expect(store.engine.merge.why().some(({ verdict }) => verdict.includes('raise segment-size'))).toBe(true)
+  expect(store.why().some(({ verdict }) => verdict.includes('raise segment-size'))).toBe(true)
   const killed = await TestStore.open(copyOf(store.directory), { segmentSizeBytes: LARGE })
   expect(await killed.get('k3'), 'a start finds room').toBe(null)
   await killed.close()
