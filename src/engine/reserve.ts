@@ -4,8 +4,9 @@
 // bytes (a hole or zeros would reserve nothing on file systems that compress) lies ready; at ENOSPC it is given up, and writes resume
 // when it could be built again. What runs out may also be the number of files, so some empty ones lie beside it.
 //
-// Deletes eat of what it leaves, and so do keys whose time has come, but those only of a part (upkeep.ts). When that is gone too, the last reserve is given up: with it the log is repaired and manifests are committed, so
-// that merges can make room, and so that a start succeeds. Deletes are refused until it is back.
+// Deletes eat of what it leaves, and so do keys whose time has come, but those only of a part (upkeep.ts). When that is gone too, the last
+// reserve is given up: with it the log is repaired and manifests are committed, so that merges can make room, and so that a start succeeds.
+// Deletes are refused until it is back.
 //
 // What is given up is free, and others on that disk may take it. A start that finds not a byte left gives up hints, which are caches.
 //
