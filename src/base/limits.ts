@@ -10,8 +10,8 @@ export const MAX_BATCH_BYTES = 1024 * 1024 * 1024
 export const MAX_SEGMENT_BYTES = 0xf000_0000
 /** What segment-size may ask for: a segment of that size still takes the largest batch before its offsets end. */
 export const MAX_SEGMENT_SIZE = 2 * 1024 * 1024 * 1024
-/** Sequences are exact as JS numbers and fit 6 bytes. */
-export const MAX_SEQUENCE = 2 ** 48 - 1
+/** Segments of a store: a slot of theirs fits 18 bits of an entry. With segments of 64 KiB that is 16 GiB, so it can be reached. */
+export const MAX_SEGMENTS = 2 ** 18
 /** Unreleased bytes (appended, not yet acknowledged) at which writes are parked. */
 export const MAX_UNRELEASED_BYTES = 64 * 1024 * 1024
 /** everysec: the age of the oldest acknowledged, unsynced byte at which writes are parked. Redis's two seconds. */

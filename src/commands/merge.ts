@@ -9,11 +9,12 @@
 //
 // BGREWRITEAOF, which makes room in Redis, does the same under that name and with Redis's answers.
 
-import type { MergeStatus } from '../engine/engine.ts'
+import type { MergeStatus, SegmentReason } from '../engine/engine.ts'
 import { ADMIN, BLOCKING, type Command, NO_MULTI, NOSCRIPT } from './command.ts'
 import { replyWithFields } from './fields.ts'
 import { replyWithHelp } from './help.ts'
 import type { Session } from './session.ts'
+import { inSteps } from './steps.ts'
 import { subcommandsOf } from './subcommands.ts'
 
 const SINCE_CASKY = '0.1.0'
@@ -61,7 +62,7 @@ const mergeSubcommands = [
     summary: 'Returns for each segment what it holds and why the next merge would pick it or not.',
     since: SINCE_CASKY,
     group: 'server',
-    complexity: 'O(N) for N segments.',
+    complexity: 'O(N) for N segments and keys that have expired and are not removed yet.',
   },
   {
     name: 'MERGE|PAUSE',
@@ -199,7 +200,11 @@ function estimate(session: Session): void {
 }
 
 function why(session: Session): void {
-  const segments = session.engine.merge.why()
+  const reasons = session.engine.merge.why()
+  inSteps(session, reasons.step, () => replyWithReasons(session, reasons.segments()))
+}
+
+function replyWithReasons(session: Session, segments: readonly SegmentReason[]): void {
   session.reply.array(segments.length)
   for (const each of segments) {
     replyWithFields(session, [

@@ -73,6 +73,8 @@ const TTL_SAMPLES = 64
 /** A record this large is looked at at once: it may alone be too much to have waiting. */
 const LARGE_VALUE_BYTES = 1024 * 1024
 const RANDOM_TRIES = 128
+/** Expired keys that are counted in one go: half a millisecond. */
+const EXPIRED_KEYS = 4096
 /** An eighth of value-cache-size is for what was just written. */
 const TAIL_SHARE = 8
 const CLOSING = 'MISCONF The store is closing, writes are refused.'
@@ -557,11 +559,17 @@ export class Bitcask implements Engine {
     this.dependsOn = this.log.append(KIND_BATCH_END, 0, 0, 0, NO_KEY, body, 0, this.now)
   }
 
-  /** A delete like any other. While writes are refused it cannot be made, so the key is only not shown. */
-  expire(entry: number): void {
-    if ((this.gate & (GATE_LOADING | GATE_FAILED | GATE_FULL)) !== 0 || this.closing) return
+  /**
+   * A delete like any other. Where none can be made, or the full disk has no more room for those that nobody asked for, the key is only not
+   * shown. Says whether it went.
+   */
+  expire(entry: number): boolean {
+    if ((this.gate & (GATE_LOADING | GATE_FAILED)) !== 0 || this.closing) return false
+    if ((this.gate & GATE_FULL) !== 0 && !this.upkeep.mayExpire(recordBytes(0, this.keydir.keyLength(entry), 0)))
+      return false
     this.takeOut(entry, FLAG_EXPIRED)
     this.expiredCount++
+    return true
   }
 
   // --- databases
@@ -698,14 +706,12 @@ export class Bitcask implements Engine {
     this.credit(entry, -1)
   }
 
-  /** Bytes of keys past their expiry that the cycle has not removed yet, by segment number. */
-  expiredBytesBySegment(): Map<number, number> {
-    const bytes = new Map<number, number>()
-    this.keydir.visitExpired(this.now, (entry) => {
+  /** Adds to `bytes`, by segment number, those of keys past their expiry that the cycle has not removed yet: of some, from `places` on. */
+  expiredBytes(places: number[], bytes: Map<number, number>): void {
+    this.keydir.visitExpired(this.now, places, EXPIRED_KEYS, (entry) => {
       const { number } = this.segments.at(this.keydir.segment(entry))
       bytes.set(number, (bytes.get(number) ?? 0) + this.recordLength(entry))
     })
-    return bytes
   }
 
   // --- released and undone

@@ -141,6 +141,9 @@ export class Catalog {
       yield* write(file, header, 0, SEGMENT_HEADER_BYTES, 0)
       yield* sync(file)
       yield* this.syncNames()
+      const segment = this.segments.add(number, salt, merged)
+      segment.file = file
+      return segment
     } catch (error) {
       yield* close(file)
       try {
@@ -150,8 +153,5 @@ export class Catalog {
       }
       throw error
     }
-    const segment = this.segments.add(number, salt, merged)
-    segment.file = file
-    return segment
   }
 }

@@ -77,9 +77,8 @@ export class ColdReads {
   private queue: Waiting[] = []
   private queueStart = 0
   private readonly idleWaiters: (() => void)[] = []
-  /** Reads made; reads that found damage. */
+  /** Reads made. */
   count = 0
-  damaged = 0
 
   constructor(segments: Segments, limit: number) {
     this.segments = segments
@@ -134,7 +133,6 @@ export class ColdReads {
           n === place.length &&
           checkRecord(bytes, view, n, salt, place.offset, place.database, place.key, place.sequence, value)
         if (good) return finish(null, value)
-        this.damaged++
         finish(new DamagedRecordError(place.segment.number, place.offset), null)
       })
     })

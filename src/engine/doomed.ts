@@ -38,6 +38,19 @@ export class DoomedDatabases {
     else done()
   }
 
+  /** Keys of that physical database belong to nobody any more. */
+  has(id: number): boolean {
+    return this.ids.has(id)
+  }
+
+  /** Frees an entry of a doomed database before its turn, unless the flush may still be undone. */
+  freeNow(entry: number): boolean {
+    const { store } = this
+    if ((this.ids.get(store.keydir.database(entry)) as number) > store.log.released) return false
+    store.discard(entry)
+    return true
+  }
+
   /** Frees what there is, and what is added meanwhile. */
   free(): void {
     if (this.isFreeing || this.ids.size === 0) return

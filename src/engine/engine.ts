@@ -60,7 +60,7 @@ export interface Engine {
   watching: boolean
 
   // --- reading. `database` is the logical number (SELECT). An entry is a small integer, valid until the next write.
-  /** The key's entry, or NONE. An expired key is removed first (a tombstone), or only hidden while writes are refused. */
+  /** The key's entry, or NONE. An expired key is removed first (a tombstone), or only hidden where that cannot be written. */
   find(database: number, key: Slice): number
   /** A hint that these keys will be looked up next: with many at once that is several times faster. Changes nothing. */
   prefetch(database: number, keys: Spans): void
@@ -171,15 +171,18 @@ export interface MergeControl {
   resume(): void
   status(): MergeStatus
   estimate(): { bytesFreed: number; segments: number }
-  why(): {
-    segment: number
-    bytes: number
-    liveBytes: number
-    deadBytes: number
-    expiredBytes: number
-    tombstones: number
-    verdict: string
-  }[]
+  /** Counting keys that have expired and are still there takes its time: `step` until it says true, then `segments`. */
+  why(): { step(): boolean; segments(): SegmentReason[] }
+}
+
+export interface SegmentReason {
+  readonly segment: number
+  readonly bytes: number
+  readonly liveBytes: number
+  readonly deadBytes: number
+  readonly expiredBytes: number
+  readonly tombstones: number
+  readonly verdict: string
 }
 
 export interface MergeStatus {

@@ -33,8 +33,6 @@ export class Fuse {
   private startedAt = 0
   private blownUntil = 0
   private restMs = FIRST_REST_MS
-  /** How often it blew, for statistics. */
-  blown = 0
 
   private readonly blocksRead: (() => number) | null
   private blocksSeen = 0
@@ -70,7 +68,6 @@ export class Fuse {
     else this.restMs = Math.min(LONGEST_REST_MS, this.restMs * 2)
     if (tookMs >= VERY_SLOW_CALL_MS) this.restMs = Math.max(this.restMs, LONG_REST_MS)
     this.blownUntil = now + this.restMs
-    this.blown++
     return tookMs
   }
 

@@ -15,9 +15,9 @@ import { MAX_SPANS, Spans } from '../base/spans.ts'
 import type { Background } from './background.ts'
 import type { Bitcask } from './bitcask.ts'
 import type { Catalog } from './catalog.ts'
-import type { MergeControl, MergeStatus } from './engine.ts'
+import type { MergeControl, MergeStatus, SegmentReason } from './engine.ts'
 import { GATE_FULL, NONE } from './engine.ts'
-import { parseSegmentName } from './filename.ts'
+import { dataName, parseSegmentName } from './filename.ts'
 import {
   type Answer,
   type DamagedInputError,
@@ -42,7 +42,7 @@ import {
 import type { Steering } from './pace.ts'
 import { KIND_SYSTEM, KIND_TOMBSTONE, KIND_TOUCH } from './record.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
-import { NOT_KNOWN, type Segment } from './segments.ts'
+import { NO_SLOT, NOT_KNOWN, type Segment } from './segments.ts'
 import { type Task, wait } from './task.ts'
 
 /** After a seal or a merge the next check comes soon, but not at once: seals come in bursts. */
@@ -50,6 +50,9 @@ const SOON_MS = 50
 const RETRY_AFTER_FAILURE_MS = 10_000
 /** What outputs may take of what is free: hints, manifests and deletes need some too. */
 const PART_OF_ROOM = 0.8
+
+/** The verdict where there may be more outputs than there can be segments. */
+const NO_SLOTS = 'no room: its outputs are more segments than are left; raise segment-size'
 
 type WaitDone = (error: Error | null, bytesFreed: number) => void
 
@@ -59,7 +62,7 @@ export class Merger implements MergeControl {
   private readonly background: Background
   private readonly random: () => number
   private readonly seal: (done: (error: Error | null) => void) => void
-  private readonly onOutputs: () => void
+  private readonly onOutputs: (freedBytes: number) => void
 
   private running: Steering | null = null
   private busy = false
@@ -94,7 +97,7 @@ export class Merger implements MergeControl {
     background: Background,
     random: () => number,
     seal: (done: (error: Error | null) => void) => void,
-    onOutputs: () => void,
+    onOutputs: (freedBytes: number) => void,
   ) {
     this.store = store
     this.catalog = catalog
@@ -120,7 +123,8 @@ export class Merger implements MergeControl {
     else if (!this.asked) this.askedAgain = true
   }
 
-  // Somebody said MERGE: what lies in the active segment counts as well, so it is sealed first.
+  // Somebody said MERGE: what lies in the active segment counts as well, so it is sealed first; unless there can be no other one before
+  // a merge has made room.
   private askedFor(): void {
     this.busy = true
     this.asked = true
@@ -128,7 +132,7 @@ export class Merger implements MergeControl {
     this.freedForWaiters = 0
     this.seal((error) => {
       this.askedBelow = this.catalog.nextNumber
-      if (error !== null) return this.finish(error, 0)
+      if (error !== null && (error as { code?: string }).code !== NO_SLOT) return this.finish(error, 0)
       // What a FLUSHALL has left behind still counts as alive.
       this.store.doomed.whenFreed(() => {
         if (!this.begin(true)) this.finish(null, 0)
@@ -173,9 +177,21 @@ export class Merger implements MergeControl {
   }
 
   why(): ReturnType<MergeControl['why']> {
+    const places = [0]
+    const expired = new Map<number, number>()
+    return {
+      step: () => {
+        this.store.expiredBytes(places, expired)
+        return places.length === 0
+      },
+      segments: () => this.reasons(expired),
+    }
+  }
+
+  private reasons(expired: ReadonlyMap<number, number>): SegmentReason[] {
     const all = this.segmentFacts()
-    const { verdicts } = chooseInputs(all, this.store.settings, false)
-    const expired = this.expiredBytes()
+    const { inputs, verdicts } = chooseInputs(all, this.store.settings, false)
+    const picked = this.hasSlots(inputs) ? 'picked' : NO_SLOTS
     return all.map((facts) => ({
       segment: facts.number,
       bytes: facts.bytes,
@@ -183,13 +199,8 @@ export class Merger implements MergeControl {
       deadBytes: facts.deadBytes,
       expiredBytes: expired.get(facts.number) ?? 0,
       tombstones: facts.tombstones,
-      verdict: verdicts.get(facts.number) as string,
+      verdict: inputs.includes(facts.number) ? picked : (verdicts.get(facts.number) as string),
     }))
-  }
-
-  // Bytes of keys that are past their expiry and not yet removed, by segment: what the expiry cycle is about to make dead.
-  private expiredBytes(): Map<number, number> {
-    return this.store.expiredBytesBySegment()
   }
 
   // --- deciding
@@ -251,23 +262,39 @@ export class Merger implements MergeControl {
       const roomBytes = error === null ? space.free * PART_OF_ROOM : Number.POSITIVE_INFINITY
       const choice = chooseInputs(this.segmentFacts(), wanted, asked, roomBytes, below)
       if (this.closed) this.finish(new Error('the store is closing'), this.freedForWaiters)
-      else if (choice.inputs.length > 0) this.run(choice, asked)
+      else if (choice.inputs.length > 0 && this.hasSlots(choice.inputs)) this.run(choice, asked)
       else {
         this.notBefore = this.store.clock.monotonic() + RETRY_AFTER_FAILURE_MS
-        this.finish(this.freedForWaiters > 0 ? null : new Error(NO_ROOM), this.freedForWaiters)
+        const why = new Error(choice.inputs.length > 0 ? NO_SLOTS : NO_ROOM)
+        this.finish(this.freedForWaiters > 0 ? null : why, this.freedForWaiters)
       }
     })
     return true
   }
 
+  // Outputs are segments beside their inputs, and nothing can be done about them once entries point there.
+  private hasSlots(inputs: readonly number[]): boolean {
+    return this.outputsOf(this.segmentsOf(inputs)).count <= this.store.segments.free
+  }
+
+  private segmentsOf(numbers: readonly number[]): Segment[] {
+    return numbers.map((number) => this.store.segments.get(number) as Segment)
+  }
+
+  /** How large they become, and how many they can be. */
+  private outputsOf(inputs: readonly Segment[]): { segmentSizeBytes: number; count: number } {
+    const inputBytes = sizeOf(inputs)
+    const segmentSizeBytes = outputSegmentBytes(inputBytes, this.store.settings.segmentSizeBytes)
+    return { segmentSizeBytes, count: maxOutputs(inputBytes, segmentSizeBytes) }
+  }
+
   private run(choice: Choice, asked: boolean): void {
     const { store, catalog, facts } = this
-    const inputs = choice.inputs.map((number) => store.segments.get(number) as Segment)
-    const inputBytes = inputs.reduce((sum, segment) => sum + segment.sizeBytes, 0)
+    const inputs = this.segmentsOf(choice.inputs)
+    const inputBytes = sizeOf(inputs)
     const taken = new Set(choice.inputs)
     const newest = Math.max(...inputs.map(({ highSequence }) => highSequence))
-    const segmentSizeBytes = outputSegmentBytes(inputBytes, store.settings.segmentSizeBytes)
-    const count = maxOutputs(inputBytes, segmentSizeBytes)
+    const { segmentSizeBytes, count } = this.outputsOf(inputs)
     const job: MergeJob = {
       storeId: catalog.storeId,
       inputs: inputs.map((s) => ({ number: s.number, slot: s.slot, salt: s.salt, validBytes: s.sizeBytes })),
@@ -343,9 +370,10 @@ export class Merger implements MergeControl {
           yield* catalog.syncNames()
         }
         catalog.enqueue(named, (unnamed) => {
-          if (unnamed !== null || store.log.failures !== failures || this.closed) {
-            this.discard(result)
-            ended(unnamed ?? new Error('the log failed or closed meanwhile'), 0)
+          const hasSlots = result.outputs.length <= store.segments.free // the log has taken some since it began
+          if (unnamed !== null || store.log.failures !== failures || this.closed || !hasSlots) {
+            for (const output of result.outputs) store.segments.unlink(dataName(output.number))
+            ended(unnamed ?? new Error(hasSlots ? 'the log failed or closed meanwhile' : NO_SLOTS), 0)
             return
           }
           this.apply(inputs, result, failures, (failed) => {
@@ -396,13 +424,6 @@ export class Merger implements MergeControl {
         this.store.segments.unlink(name)
       }
     })
-  }
-
-  private discard(result: MergeResult): void {
-    for (const output of result.outputs) {
-      const segment = this.store.segments.add(output.number, output.salt, true)
-      this.store.segments.retire(segment)
-    }
   }
 
   // --- which records live
@@ -565,7 +586,7 @@ export class Merger implements MergeControl {
       throw error
     }
     if (!keepInputs) for (const segment of inputs) store.segments.retire(segment)
-    this.onOutputs()
+    this.onOutputs(keepInputs ? 0 : sizeOf(inputs) - sizeOf(outputs))
   }
 
   /** Ends what runs. Calls back when nothing of a merge is under way any more: neither moves nor a commit. */
@@ -601,3 +622,5 @@ function factsOf(segment: Segment): SegmentFacts {
     deadBeforeIt: merged ? deadBeforeIt : null,
   }
 }
+
+const sizeOf = (segments: readonly Segment[]): number => segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)

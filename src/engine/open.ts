@@ -21,7 +21,7 @@ import { PORTIONS, type Portions } from './portions.ts'
 import { type Recovered, Recovery, removeUnlisted } from './recovery.ts'
 import { RecoveryError, unsupported } from './recovery-error.ts'
 import { Reserve } from './reserve.ts'
-import { type Segment, Segments } from './segments.ts'
+import { NO_SLOT, type Segment, Segments } from './segments.ts'
 import type { Storage } from './storage.ts'
 import { Tail } from './tail.ts'
 import { attempt, list, run, type Task, unlink } from './task.ts'
@@ -113,7 +113,7 @@ export function openOn(options: EngineOptions, events: EngineEvents, done: OpenD
       options.background.close(() =>
         segments.closeAll(() => {
           options.lock?.release()
-          done(isFull(error) ? withoutRoom(error) : error, null)
+          done(isFull(error) ? withoutRoom(error) : hasNoSlot(error) ? withoutSlot(error) : error, null)
         }),
       )
       return
@@ -204,6 +204,14 @@ const withoutRoom = (error: Error): RecoveryError =>
     `The disk is full (${error.message}), and nothing is left to give up. Free some space there, then start again; nothing is lost.`,
   )
 
+const hasNoSlot = (error: unknown): boolean => (error as { code?: string }).code === NO_SLOT
+
+const withoutSlot = (error: Error): RecoveryError =>
+  new RecoveryError(
+    NO_SLOT,
+    `The store has as many segments as it can, and its log needs one more (${error.message}). Nothing is lost.`,
+  )
+
 // What an interrupted job has left, then hints. Of the segments whose data says the same: that of a damaged one may be all there is.
 function* giveUpCache(storage: Storage, segments: Segments): Task<boolean> {
   for (const name of yield* list(storage, '')) {
@@ -229,12 +237,12 @@ function* firstSegment(catalog: Catalog, reserve: Reserve): Task<Segment> {
   }
 }
 
-// On a full disk the log begins without a next segment: upkeep makes it later.
+// On a full disk, or with as many segments as there can be, the log begins without a next segment: upkeep makes it later.
 function* nextSegment(catalog: Catalog): Task<Segment | null> {
   try {
     return yield* catalog.createSegment(false)
   } catch (error) {
-    if (!isFull(error)) throw error
+    if (!isFull(error) && !hasNoSlot(error)) throw error
     return null
   }
 }

@@ -1,7 +1,7 @@
 // Why a store cannot be opened: an error whose message is for whoever started it, and says what to do.
 
 export class RecoveryError extends Error {
-  readonly code: 'EUNSUPPORTED' | 'EDAMAGED' | 'ENOSPC'
+  readonly code: 'EUNSUPPORTED' | 'EDAMAGED' | 'ENOSPC' | 'ESEGMENTS'
 
   constructor(code: RecoveryError['code'], message: string) {
     super(message)

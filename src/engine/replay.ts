@@ -7,6 +7,7 @@
 import { Slice } from '../base/slice.ts'
 import type { Databases } from './databases.ts'
 import { NONE } from './engine.ts'
+import { TYPE_TOMBSTONE } from './keydir/entries.ts'
 import type { Keydir } from './keydir/keydir.ts'
 import {
   FLAG_EXPIRY,
@@ -21,9 +22,6 @@ import {
 } from './record.ts'
 import type { Segment, Segments } from './segments.ts'
 import type { Task } from './task.ts'
-
-/** Type of a keydir entry that stands for a delete; only while loading. */
-const TOMBSTONE_TYPE = 7
 
 interface Touch {
   readonly sequence: number
@@ -134,7 +132,7 @@ export class Replay {
     const entry = keydir.find(database, key, hash)
     const current = entry === NONE ? 0 : keydir.sequence(entry)
     if (current > reference) return
-    if (current < reference || keydir.type(entry) === TOMBSTONE_TYPE) {
+    if (current < reference || keydir.type(entry) === TYPE_TOMBSTONE) {
       const waiting = this.touches.get(reference)
       if (waiting === undefined || waiting.sequence < touch.sequence) this.touches.set(reference, touch)
       return
@@ -150,7 +148,7 @@ export class Replay {
     if (entry === NONE) entry = keydir.insert(head.database, key, hash)
     else if (keydir.sequence(entry) >= head.sequence) return
     else this.replaced(entry)
-    keydir.place(entry, segment.slot, 0, 0, head.sequence, TOMBSTONE_TYPE, false)
+    keydir.place(entry, segment.slot, 0, 0, head.sequence, TYPE_TOMBSTONE, false)
     this.tombstones++
     this.setExpiry(entry, 0)
   }
@@ -158,7 +156,7 @@ export class Replay {
   // What an entry stood for is not the newest any more.
   private replaced(entry: number): void {
     const { keydir, segments } = this
-    if (keydir.type(entry) === TOMBSTONE_TYPE) {
+    if (keydir.type(entry) === TYPE_TOMBSTONE) {
       this.tombstones--
       return
     }
@@ -192,7 +190,7 @@ export class Replay {
 
   private tidyEntry(entry: number): void {
     const { keydir, segments, databases } = this
-    if (keydir.type(entry) === TOMBSTONE_TYPE || !databases.isMapped(keydir.database(entry))) {
+    if (keydir.type(entry) === TYPE_TOMBSTONE || !databases.isMapped(keydir.database(entry))) {
       this.replaced(entry)
       keydir.unlink(entry)
       keydir.free(entry)

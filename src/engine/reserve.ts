@@ -4,8 +4,9 @@
 // bytes (a hole or zeros would reserve nothing on file systems that compress) lies ready; at ENOSPC it is given up, and writes resume
 // when it could be built again. What runs out may also be the number of files, so some empty ones lie beside it.
 //
-// Deletes eat of what it leaves. When that is gone too, the last reserve is given up: with it the log is repaired and manifests are committed, so
-// that merges can make room, and so that a start succeeds. Deletes are refused until it is back.
+// Deletes eat of what it leaves, and so do keys whose time has come, but those only of a part (upkeep.ts). When that is gone too, the last
+// reserve is given up: with it the log is repaired and manifests are committed, so that merges can make room, and so that a start succeeds.
+// Deletes are refused until it is back.
 //
 // What is given up is free, and others on that disk may take it. A start that finds not a byte left gives up hints, which are caches.
 //
@@ -35,6 +36,8 @@ export class Reserve {
   private readonly wantedBytes: number
   /** Removes a file that is only a cache, and says whether there was one. */
   private readonly giveUpCache: () => Task<boolean>
+  /** How long it is, or would be. */
+  sizeBytes = 0
   /** The reserve is there. */
   whole = false
   /** Not even the last one is there. */
@@ -58,6 +61,7 @@ export class Reserve {
     }
     const { givenUp } = this
     const { total } = yield* this.space()
+    this.sizeBytes = this.bytes(total)
     yield* this.part(LAST_RESERVE, this.lastBytes(total), LAST_SPARE_FILES, 1)
     if (givenUp !== this.givenUp) throw noRoom()
     this.spent = false
@@ -122,6 +126,7 @@ export class Reserve {
     if (this.wantedBytes === 0) return 'fine'
     try {
       const { total } = yield* this.space()
+      this.sizeBytes = this.bytes(total)
       this.spent = !(yield* this.isHad(LAST_RESERVE, this.lastBytes(total), LAST_SPARE_FILES, 1))
       return this.spent || !(yield* this.isHad(RESERVE, this.bytes(total), SPARE_FILES, 2)) ? 'full' : 'fine'
     } catch {

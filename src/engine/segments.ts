@@ -8,6 +8,7 @@
 // ten thousand segments needs no ten thousand descriptors.
 
 import { assert } from '../base/assert.ts'
+import { MAX_SEGMENTS } from '../base/limits.ts'
 import { ANCHOR_BYTES, ANCHOR_EVERY_BYTES } from './anchor.ts'
 import { dataName, hintName } from './filename.ts'
 import type { ManifestSegment } from './manifest.ts'
@@ -15,13 +16,19 @@ import type { Salt } from './record.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
 import type { Storage, StorageFile } from './storage.ts'
 
-/** Slots fit 18 bits of an entry. */
-const MAX_SEGMENTS = 2 ** 18
 /** Files of sealed segments kept open. */
 const OPEN_FILES = 200
 
 /** What deadBeforeIt says until it was looked at: less than anything. */
 export const NOT_KNOWN = Number.NEGATIVE_INFINITY
+
+/** From so many on, writes that grow are refused: what is left is for deletes, and for merges, which make room. */
+const NEARLY_FULL = (MAX_SEGMENTS / 16) * 15
+/** The log takes none of the last ones: merges, repairs and starts need some. */
+const LAST_SEGMENTS = MAX_SEGMENTS / 64
+
+/** The code of the error that says that there can be no more segments. */
+export const NO_SLOT = 'ESEGMENTS'
 
 /** What residentFrom says of a segment without a byte in memory: beyond any offset. */
 export const NOT_RESIDENT = 2 ** 32
@@ -145,8 +152,8 @@ export class Segments {
   }
 
   add(number: number, salt: Salt, merged: boolean): Segment {
+    if (this.free === 0) throw tooMany()
     const slot = this.freeSlots.pop() ?? this.slots.length
-    assert(slot < MAX_SEGMENTS, 'fewer than 2^18 segments')
     return this.addAt(slot, number, salt, merged)
   }
 
@@ -178,6 +185,20 @@ export class Segments {
 
   get count(): number {
     return this.byNumber.size
+  }
+
+  /** How many more there can be. */
+  get free(): number {
+    return MAX_SEGMENTS - this.byNumber.size
+  }
+
+  get isNearlyFull(): boolean {
+    return this.byNumber.size >= NEARLY_FULL
+  }
+
+  /** Throws where the log must not have another segment. */
+  refuseIfLast(): void {
+    if (this.free <= LAST_SEGMENTS) throw tooMany()
   }
 
   pin(segment: Segment): void {
@@ -275,3 +296,6 @@ export class Segments {
     if (this.calls === 0) this.onQuiet?.()
   }
 }
+
+const tooMany = (): Error =>
+  Object.assign(new Error(`there can be no more than ${MAX_SEGMENTS} segments`), { code: NO_SLOT })

@@ -5,14 +5,22 @@
 //   await store.get(Buffer.from('a'))                      Buffer, or null
 //   await store.close()
 //
-// It adds what the server's tick does: writes of one turn of the event loop go to disk in one piece, and a promise resolves when the
-// released position has reached what its answer depends on.
+// It adds what the server's tick does: writes of one turn of the event loop go to disk in one piece, a promise resolves when the
+// released position has reached what its answer depends on, and writes wait, in their order, while too much is unwritten or unsynced.
 
 import { systemClock } from '../base/clock.ts'
 import { MAX_BATCH_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES } from '../base/limits.ts'
 import { type Logger, silentLogger } from '../base/logger.ts'
 import { Slice } from '../base/slice.ts'
-import { type Engine, type EngineSettings, type EngineStats, GATE_FAILED, GATE_FULL, NONE } from './engine.ts'
+import {
+  type Engine,
+  type EngineSettings,
+  type EngineStats,
+  GATE_FAILED,
+  GATE_FULL,
+  GATE_STALLED,
+  NONE,
+} from './engine.ts'
 import { openEngine } from './open.ts'
 
 const MIB = 1024 * 1024
@@ -83,6 +91,9 @@ export class Store {
   private readonly engine: Engine
   private readonly releases: Releases
   private isClosed = false
+  /** Writes that wait for the end of a stall, in their order. */
+  private readonly parked: (() => void)[] = []
+  private isResuming = false
   private readonly key = new Slice()
   private readonly value = new Slice()
 
@@ -90,6 +101,7 @@ export class Store {
     this.engine = engine
     this.releases = releases
     releases.engine = engine
+    releases.onGate = () => this.resume()
   }
 
   /** The value, or null. Rejects when it is damaged on disk: never an older one. */
@@ -108,19 +120,30 @@ export class Store {
 
   /** True when there was something to remove. */
   async remove(key: Buffer): Promise<boolean> {
+    const own = this.mustPark ? Buffer.from(key) : key
+    const { isThere, stamp } = await this.inTurn(() => this.takeOut(own))
+    await this.released(stamp)
+    return isThere
+  }
+
+  private takeOut(key: Buffer): { isThere: boolean; stamp: number } {
     const entry = this.find(key)
     if (entry !== NONE) {
       this.refuseIfClosed(GATE_FAILED)
       this.engine.remove(entry)
     }
-    await this.released(this.engine.dependsOn)
-    return entry !== NONE
+    return { isThere: entry !== NONE, stamp: this.engine.dependsOn }
   }
 
   /** Several writes, all or nothing also after a crash. Rejects, having done nothing, what is larger than a record or a batch may be. */
   async batch(writes: readonly Write[]): Promise<void> {
-    const { engine } = this
     checkWrites(writes)
+    const own = this.mustPark ? writes.map(copyOf) : writes
+    await this.released(await this.inTurn(() => this.write(own)))
+  }
+
+  private write(writes: readonly Write[]): number {
+    const { engine } = this
     this.refuseIfClosed(GATE_FAILED | GATE_FULL)
     engine.now = systemClock.now()
     engine.dependsOn = 0
@@ -133,7 +156,7 @@ export class Store {
       }
     }
     if (writes.length > 1) engine.end()
-    await this.released(engine.dependsOn)
+    return engine.dependsOn
   }
 
   /** All keys, in no order. A key that is there from the first to the last is given exactly once. */
@@ -167,6 +190,39 @@ export class Store {
   close(): Promise<void> {
     this.isClosed = true
     return new Promise((resolve, reject) => this.engine.close((error) => (error === null ? resolve() : reject(error))))
+  }
+
+  /** Makes a write at once, or when the stall is over and those that came before it are made. */
+  private inTurn<T>(write: () => T): T | Promise<T> {
+    if (!this.mustPark) return write()
+    return new Promise((resolve, reject) => {
+      this.parked.push(() => {
+        try {
+          resolve(write())
+        } catch (error) {
+          reject(error)
+        }
+      })
+    })
+  }
+
+  private get mustPark(): boolean {
+    return this.isStalled || this.parked.length > 0
+  }
+
+  // A store that has failed, or is closing, lets nothing wait: it refuses.
+  private get isStalled(): boolean {
+    return (this.engine.gate & (GATE_STALLED | GATE_FAILED)) === GATE_STALLED
+  }
+
+  // Not at once, as the gate may open in the middle of a write; and one after the other, as each may close it again.
+  private resume(): void {
+    if (this.isResuming || this.parked.length === 0) return
+    this.isResuming = true
+    systemClock.soon(() => {
+      this.isResuming = false
+      while (!this.isStalled && this.parked.length > 0) this.parked.shift()?.()
+    })
   }
 
   private find(key: Buffer): number {
@@ -204,6 +260,12 @@ export class Store {
     return this.value.set(bytes, 0, bytes.length)
   }
 }
+
+// While a write waits its buffers are the caller's, who may change them.
+const copyOf = (write: Write): Write =>
+  'put' in write
+    ? { ...write, put: Buffer.from(write.put), value: Buffer.from(write.value) }
+    : { remove: Buffer.from(write.remove) }
 
 // Before anything of them is done: a batch that has begun has to end, and a start does not believe records of such lengths.
 function checkWrites(writes: readonly Write[]): void {
@@ -262,7 +324,7 @@ class Releases {
     for (const each of waiting) if (each.stamp >= first) each.reject(new Error(message))
   }
 
-  onGate(): void {}
+  onGate: () => void = () => {}
 
   onChange(): void {}
 }

@@ -4,6 +4,7 @@
 // Everything here that changes the manifest is a job in the catalog's queue. The failure rules are invariant 6's: a failed write or sync
 // of log or manifest closes the write gate; a failed hint, reserve or merge output only ends that job.
 
+import { MAX_SEGMENTS } from '../base/limits.ts'
 import type { Background } from './background.ts'
 import type { Bitcask } from './bitcask.ts'
 import type { Catalog } from './catalog.ts'
@@ -15,11 +16,13 @@ import { Merger } from './merger.ts'
 import type { Reserve } from './reserve.ts'
 import { Scrubber } from './scrubber.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
-import type { Segment } from './segments.ts'
+import { NO_SLOT, type Segment } from './segments.ts'
 import type { Storage, StorageFile } from './storage.ts'
 import { attempt, OUT_OF_ROOM, run, sync, type Task, wait } from './task.ts'
 
 const RETRY_MS = 1000
+/** What keys whose time has come may take of the reserve before merges have given it back: the rest is for deletes, merges and manifests. */
+const EXPIRY_PART = 4
 /** At a clean stop the last segment's hint is made only if that is quick; the next start makes it otherwise. */
 const CLOSING_HINT_BYTES = 32 * 1024 * 1024
 
@@ -27,7 +30,7 @@ const FULL = new Set([...OUT_OF_ROOM, 'EFBIG'])
 /** Whether a file call failed because the disk is full, or a file as long as it may be. */
 export const isFull = (error: unknown): boolean => FULL.has((error as { code?: string }).code ?? '')
 /** Failures that pass by themselves: nothing was damaged, try again later. */
-const PASSING = new Set([...FULL, 'EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN'])
+const PASSING = new Set([...FULL, 'EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', NO_SLOT])
 
 /** For commands that were under way; those that come later are refused before they run. */
 const UNKNOWN_OUTCOME = ' The outcome of this command is unknown.'
@@ -39,6 +42,8 @@ const SPENT =
 
 const KEYS_FULL =
   'MISCONF The index holds as many keys as it can (14 GiB of them, or some 800 million). Delete keys; writes resume by themselves.'
+
+const SEGMENTS_FULL = `MISCONF The store has nearly as many segments as it can (${MAX_SEGMENTS}). Raise segment-size, then MERGE; writes resume by themselves.`
 
 const FAILED_CALLS = {
   write: 'A write to the log',
@@ -69,6 +74,8 @@ export class Upkeep {
   private repairing = false
   private rebuilding = false
   private activeSince: number
+  /** On a full disk: bytes that expiry has written, less those that merges have given back since. */
+  private expiryBytes = 0
   private closed = false
 
   constructor(
@@ -93,7 +100,10 @@ export class Upkeep {
       background,
       random,
       (done) => this.seal(done),
-      () => this.makeHints(),
+      (freedBytes) => {
+        this.expiryBytes = Math.max(0, this.expiryBytes - freedBytes)
+        this.makeHints()
+      },
     )
     this.scrubber = new Scrubber(
       store,
@@ -109,11 +119,13 @@ export class Upkeep {
     this.sequenceAtSeal = this.store.log.appended
     this.makeHints()
     this.buildReserve()
+    this.refuseIfCrowded()
   }
 
   /** The log went over to its next segment. */
   rotated(): void {
     this.activeSince = this.store.clock.monotonic()
+    this.refuseIfCrowded()
     this.prepareNext()
   }
 
@@ -126,13 +138,24 @@ export class Upkeep {
     if (settings.segmentAgeSeconds > 0 && age >= settings.segmentAgeSeconds && !this.isEmpty(log.active)) {
       if (log.next !== null && !log.inBatch) log.rotate()
     }
-    if (store.keydir.isNearlyFull && (store.gate & GATE_FULL) === 0) {
-      store.logger.warning(KEYS_FULL)
-      store.setGate(GATE_FULL, true, KEYS_FULL)
-    }
+    this.refuseIfCrowded()
     if ((store.gate & GATE_FULL) !== 0 || !this.reserve.whole) this.buildReserve()
     if ((store.gate & GATE_FULL) !== 0) this.merger.reconsider()
     this.makeHints()
+  }
+
+  // What grows has to end before the store has no way to go on. Here the disk has room, so deletes, expiries and merges go on without limit.
+  private refuseIfCrowded(): void {
+    const { store } = this
+    const message = this.crowded()
+    if (message === null || (store.gate & GATE_FULL) !== 0) return
+    store.logger.warning(message)
+    store.setGate(GATE_FULL, true, message)
+  }
+
+  private crowded(): string | null {
+    if (this.store.keydir.isNearlyFull) return KEYS_FULL
+    return this.store.segments.isNearlyFull ? SEGMENTS_FULL : null
   }
 
   private isEmpty(segment: Segment): boolean {
@@ -176,6 +199,7 @@ export class Upkeep {
     const { log } = this.store
     if (log.next === null) {
       // Kept when what follows fails: a new one with each try would pile up files and descriptors while the disk is full.
+      if (this.prepared === null) this.store.segments.refuseIfLast()
       const next = this.prepared ?? (yield* this.catalog.createSegment(false))
       this.prepared = next
       yield* this.sealRotated()
@@ -427,10 +451,25 @@ export class Upkeep {
   diskIsFull(code = 'ENOSPC'): void {
     const { store, reserve } = this
     const message = reserve.spent ? SPENT : fullMessage(code)
-    if ((store.gate & GATE_FULL) === 0) store.logger.warning(message)
+    if ((store.gate & GATE_FULL) === 0) {
+      store.logger.warning(message)
+      this.expiryBytes = 0
+    }
     store.setGate(GATE_FULL, true, message)
     if (reserve.spent) this.closeGate(SPENT)
     this.merger.reconsider()
+  }
+
+  /**
+   * Whether a key whose time has come may have its tombstone while writes that grow are refused. On a full disk it comes out of the reserve, as
+   * those of deletes do; but nobody has asked for it, and a million may be due at once: they would eat the reserve before a merge has seen
+   * what they make room for. So some may, and as many again as merges give back.
+   */
+  mayExpire(bytes: number): boolean {
+    if (this.reserve.whole) return true // it is not the disk that is full
+    if (this.expiryBytes + bytes > this.reserve.sizeBytes / EXPIRY_PART) return false
+    this.expiryBytes += bytes
+    return true
   }
 
   // The disk has room again when the reserve can be built again.
@@ -450,7 +489,7 @@ export class Upkeep {
         if (isFull(error) && (store.gate & GATE_FULL) === 0) this.diskIsFull()
         return
       }
-      if ((store.gate & GATE_FULL) !== 0 && !store.keydir.isNearlyFull) {
+      if ((store.gate & GATE_FULL) !== 0 && this.crowded() === null) {
         store.setGate(GATE_FULL, false)
         store.logger.warning('There is room again: writes resume')
       }

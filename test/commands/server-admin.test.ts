@@ -160,12 +160,16 @@ describe('MERGE', () => {
 
   it('tells what it is doing, would free, and why', () => {
     const calls: string[] = []
+    let steps = 0
     const it = client({
       status: () => status,
       estimate: () => ({ bytesFreed: 10, segments: 2 }),
-      why: () => [
-        { segment: 4, bytes: 9, liveBytes: 5, deadBytes: 3, expiredBytes: 1, tombstones: 0, verdict: 'kept: 33% dead' },
-      ],
+      why: () => ({
+        step: () => ++steps === 3,
+        segments: () => [
+          { segment: 4, bytes: 9, liveBytes: 5, deadBytes: 3, expiredBytes: 1, tombstones: 0, verdict: '33% dead' },
+        ],
+      }),
       pause: () => calls.push('pause'),
       resume: () => calls.push('resume'),
     })
@@ -178,7 +182,7 @@ describe('MERGE', () => {
     it.session.reply.protocol = 3
     expect(it.run('MERGE', 'WHY')).toBe(
       '*1\r\n%7\r\n$7\r\nsegment\r\n:4\r\n$5\r\nbytes\r\n:9\r\n$10\r\nlive_bytes\r\n:5\r\n$10\r\ndead_bytes\r\n:3\r\n' +
-        '$13\r\nexpired_bytes\r\n:1\r\n$10\r\ntombstones\r\n:0\r\n$7\r\nverdict\r\n$14\r\nkept: 33% dead\r\n',
+        '$13\r\nexpired_bytes\r\n:1\r\n$10\r\ntombstones\r\n:0\r\n$7\r\nverdict\r\n$8\r\n33% dead\r\n',
     )
     expect(it.run('MERGE', 'PAUSE') + it.run('MERGE', 'RESUME')).toBe(OK + OK)
     expect(calls).toEqual(['pause', 'resume'])

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { GATE_FAILED, GATE_FULL, NONE } from '../../src/engine/engine.ts'
 import { FLAG_EXPIRED, KIND_TOMBSTONE, KIND_TOUCH, KIND_VALUE } from '../../src/engine/record.ts'
 import { FaultyStorage } from './faulty-storage.ts'
@@ -169,5 +169,28 @@ test('while writes are refused an expired key is hidden and nothing is written; 
   store.clock.advance(200)
   await store.tick()
   expect(store.engine.keyCount(0)).toBe(1)
+  await store.close()
+})
+
+test('keys of a flushed database whose time comes before they are freed are no deletes: no tombstone, and none is counted', async () => {
+  const directory = freshDirectory()
+  const storage = new FaultyStorage(directory)
+  const store = await TestStore.open(directory, { storage, appendfsync: 'always' })
+  for (let n = 0; n < 100; n++) store.put(`k${n}`, 'v', store.clock.now() + 1000)
+  await store.tick()
+  store.clock.originMs += 2000
+  vi.spyOn(store.engine.doomed, 'free').mockReturnValue() // its turn has not come
+  storage.rule = (call) => (call === 'sync' ? 'hold' : null)
+  store.engine.flushDatabase(0)
+  const { appended } = store.engine
+  store.clock.advance(200)
+  expect(store.engine.keydir.total, 'the flush may still be undone').toBe(100)
+  storage.heal()
+  storage.release()
+  await store.tick()
+  store.clock.advance(200)
+  expect(store.engine.keydir.total).toBe(0)
+  expect([store.engine.appended, store.engine.stats().expired]).toEqual([appended, 0])
+  vi.restoreAllMocks()
   await store.close()
 })

@@ -154,6 +154,8 @@ class FaultyFile implements StorageFile {
         if (short) this.inner.write(from, start, length >> 1, position, done)
         else done(error, 0)
       },
+      position,
+      length,
     )
   }
 
@@ -183,7 +185,7 @@ class FaultyFile implements StorageFile {
 
   writeSync(from: Uint8Array, start: number, length: number, position: number): number {
     this.storage.writes.push({ name: this.name, position, length })
-    const fault = this.storage.ask('write', this.name)
+    const fault = this.storage.ask('write', this.name, position, length)
     if (fault === 'short') return this.inner.writeSync(from, start, length >> 1, position)
     if (fault !== null) throw storageError(fault)
     return this.inner.writeSync(from, start, length, position)

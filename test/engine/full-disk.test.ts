@@ -3,7 +3,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { GATE_FAILED, GATE_FULL } from '../../src/engine/engine.ts'
+import { GATE_FAILED, GATE_FULL, NONE } from '../../src/engine/engine.ts'
 import { IMAGE, LAST_RESERVE, MANIFEST, RESERVE, temporary } from '../../src/engine/filename.ts'
 import { Keydir } from '../../src/engine/keydir/keydir.ts'
 import { FaultyStorage } from './faulty-storage.ts'
@@ -26,6 +26,35 @@ class NarrowStorage extends FaultyStorage {
     const { free, freeFiles } = this
     const space = freeFiles === undefined ? { free, total: 1e10 } : { free, total: 1e10, freeFiles }
     setImmediate(() => done(this.spaceFails ? Object.assign(new Error('EIO'), { code: 'EIO' }) : null, space))
+  }
+}
+
+/** So many bytes for the whole directory, as a small file system has. Counted as the calls are made: several may be under way. */
+class SmallStorage extends FaultyStorage {
+  private readonly sizes = new Map<string, number>()
+
+  constructor(directory: string, bytes: number) {
+    super(directory)
+    this.rule = (call, name, position, length) => {
+      if (call === 'unlink') this.sizes.delete(name)
+      if (call !== 'write') return null
+      const before = this.sizes.get(name) ?? 0
+      const after = Math.max(before, position + length)
+      if (this.used - before + after > bytes) return 'ENOSPC'
+      this.sizes.set(name, after)
+      return null
+    }
+    this.space = (done) => setImmediate(() => done(null, { free: bytes - this.used, total: 1e10 }))
+  }
+
+  private get used(): number {
+    return [...this.sizes.values()].reduce((sum, size) => sum + size, 0)
+  }
+
+  override rename(...[from, to, done]: Parameters<FaultyStorage['rename']>): void {
+    this.sizes.set(to, this.sizes.get(from) ?? 0)
+    this.sizes.delete(from)
+    super.rename(from, to, done)
   }
 }
 
@@ -290,7 +319,7 @@ describe('a merge takes what fits', () => {
     await halfDead(store, 2)
     storage.free = 100
     await expect(store.merge()).rejects.toThrow('no room')
-    expect(store.engine.merge.why().some(({ verdict }) => verdict.includes('dead') || verdict !== '')).toBe(true)
+    expect(store.why().some(({ verdict }) => verdict.includes('dead') || verdict !== '')).toBe(true)
     storage.spaceFails = true // nobody knows: it is tried
     expect(await store.merge()).toBeGreaterThan(0)
     await store.close()
@@ -324,6 +353,79 @@ describe('a merge takes what fits', () => {
   })
 })
 
+describe('keys that expire while the disk is full', () => {
+  const HOUR = 3_600_000
+  const tombstoneBytes = ({ engine }: TestStore): number =>
+    [...engine.segments.all()].reduce((sum, segment) => sum + segment.tombstoneBytes, 0)
+
+  /** Sessions of an hour, until their disk is full; then the hour is over. */
+  async function fullOfSessions(options: TestOptions): Promise<TestStore> {
+    const directory = freshDirectory()
+    const storage = new SmallStorage(directory, 1 << 20)
+    const store = await TestStore.open(directory, {
+      storage,
+      reserveBytes: 1 << 16,
+      segmentSizeBytes: 1 << 16,
+      ...options,
+    })
+    await store.quiet()
+    const isFull = (): boolean => (store.engine.gate & (GATE_FULL | GATE_FAILED)) !== 0
+    for (let n = 0; !isFull(); ) {
+      for (const end = n + 100; n < end; n++) store.put(`session:${n}`, 'v'.repeat(100), store.clock.now() + HOUR)
+      store.engine.flush()
+      await store.quiet()
+    }
+    await store.until(() => store.engine.gate === GATE_FULL && !store.engine.log.failed)
+    await store.quiet()
+    store.clock.originMs += 2 * HOUR
+    return store
+  }
+
+  test('make room: a store of sessions that was full comes back by itself', async () => {
+    const store = await fullOfSessions({ mergeEnabled: true, mergeIntervalMs: 1000 })
+    expect(store.engine.keydir.total).toBeGreaterThan(3000)
+    for (let n = 0; n < 300 && (store.engine.gate !== 0 || store.engine.keydir.total > 0); n++) {
+      store.clock.advance(500)
+      await store.until(() => store.engine.merge.status().state !== 'running')
+      await store.quiet()
+    }
+    expect([store.engine.gate, store.engine.keydir.total]).toEqual([0, 0])
+    store.put('again', 'v')
+    await store.tick()
+    expect(await store.contents()).toEqual(new Map([['0:again', { value: 'v', expiry: 0 }]]))
+    await store.close()
+  })
+
+  test('take a quarter of the reserve, by themselves or by being asked for, and more when a merge has made room', async () => {
+    const store = await fullOfSessions({})
+    const keys = store.engine.keydir.total
+    const quarter = (1 << 16) / 4
+    const most = Math.floor(quarter / 40) // no tombstone is shorter
+    for (let n = 0; n < 20; n++) {
+      store.clock.advance(100)
+      store.engine.flush()
+    }
+    const byThemselves = tombstoneBytes(store)
+    expect(byThemselves).toBeGreaterThan(quarter - 100)
+    expect(byThemselves).toBeLessThanOrEqual(quarter)
+    for (let n = 0; n < keys; n++) expect(store.find(`session:${n}`), 'hidden').toBe(NONE)
+    expect(tombstoneBytes(store), 'nothing is written for those').toBe(byThemselves)
+    expect(store.engine.keydir.total).toBeGreaterThan(keys - most)
+    await store.tick()
+
+    // The gate stays closed: what is free now is not the reserve twice.
+    const before = store.engine.stats().expired
+    expect(await store.merge()).toBeGreaterThan(quarter)
+    await store.quiet()
+    expect(store.engine.gate).toBe(GATE_FULL)
+    for (let n = 0; n < keys; n++) store.find(`session:${n}`)
+    await store.tick()
+    expect(store.engine.stats().expired).toBeGreaterThan(before)
+    expect(store.engine.stats().expired).toBeLessThan(keys)
+    await store.abandon()
+  })
+})
+
 test('an index that can hold no more keys: new writes are refused before it is full, deletes go on, writes resume', async () => {
   const { store } = await narrow()
   store.put('k', 'v')
@@ -331,10 +433,12 @@ test('an index that can hold no more keys: new writes are refused before it is f
   await second(store)
   expect(store.engine.gate).toBe(GATE_FULL)
   expect(store.engine.gateMessage).toContain('as many keys as it can')
+  store.put('session', 'v', store.clock.now() + 100)
   store.remove('k')
   await store.tick()
   await second(store)
   expect(store.engine.gate).toBe(GATE_FULL)
+  expect(store.engine.keydir.total, 'what has expired goes as well: the disk has room for that').toBe(0)
   isFull.mockReturnValue(false)
   await second(store)
   expect(store.engine.gate).toBe(0)

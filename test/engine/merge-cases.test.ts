@@ -201,11 +201,33 @@ describe('what is said to whom asks', () => {
     store.remove('deleted')
     store.clock.advance(90)
     store.engine.now = store.clock.now()
-    const [old, active] = store.engine.merge.why()
+    const [old, active] = store.why()
     expect(old!.expiredBytes).toBeGreaterThan(40)
     expect(old!.deadBytes).toBeGreaterThan(40)
     expect(old!.verdict).not.toBe('')
     expect(active).toMatchObject({ expiredBytes: 0, tombstones: 1, verdict: 'open: still written to' })
+    await store.close()
+  })
+
+  test('why, with many expired keys: they are counted in steps, between which they may go', async () => {
+    const store = await TestStore.open(freshDirectory())
+    for (let n = 0; n < 10_000; n++) store.put(`expires${n}`, 'v', store.clock.now() + 50)
+    await store.seal()
+    store.engine.expiresInBackground = false
+    store.clock.advance(90)
+    store.engine.now = store.clock.now()
+    const reasons = store.engine.merge.why()
+    let steps = 1
+    while (!reasons.step()) steps++
+    expect(steps).toBeGreaterThan(2)
+    const exact = store.engine.stats().liveBytes
+    expect(reasons.segments()[0]!.expiredBytes).toBe(exact)
+
+    const meanwhile = store.engine.merge.why()
+    expect(meanwhile.step()).toBe(false)
+    for (let n = 0; n < 10_000; n++) store.find(`expires${n}`)
+    expect(meanwhile.step(), 'none is left').toBe(true)
+    expect(meanwhile.segments()[0]!.expiredBytes).toBeLessThan(exact)
     await store.close()
   })
 })

@@ -1,10 +1,13 @@
 // The engine embedded: what a program sees that uses it without the server.
 
-import { afterAll, expect, test } from 'vitest'
-import { openStore } from '../../src/engine/store.ts'
+import { afterAll, afterEach, expect, test, vi } from 'vitest'
+import type { Bitcask } from '../../src/engine/bitcask.ts'
+import { GATE_FAILED, GATE_STALLED } from '../../src/engine/engine.ts'
+import { openStore, type Store } from '../../src/engine/store.ts'
 import { cleanUp, freshDirectory } from './test-store.ts'
 
 afterAll(cleanUp)
+afterEach(() => vi.restoreAllMocks())
 
 const bytes = (text: string): Buffer => Buffer.from(text)
 
@@ -107,4 +110,68 @@ test('a store that is closed reads nothing either', async () => {
   await store.close()
   await expect(store.get(bytes('a'))).rejects.toThrow('The store is closed.')
   await expect(store.keys().next()).rejects.toThrow('The store is closed.')
+})
+
+const engineOf = (store: Store): Bitcask => (store as unknown as { engine: Bitcask }).engine
+
+/** A store whose disk does not sync: the gate stays closed until `end`. */
+async function stalled(directory: string): Promise<{ store: Store; end: () => void }> {
+  const store = await openStore(directory, { mergeEnabled: false })
+  await store.put(bytes('old'), bytes('0'))
+  const engine = engineOf(store)
+  const judge = vi.spyOn(engine, 'checkStall').mockReturnValue()
+  engine.setGate(GATE_STALLED, true)
+  return {
+    store,
+    end: () => {
+      judge.mockRestore()
+      engine.checkStall()
+    },
+  }
+}
+
+test('everysec on a disk that hangs: writes wait, in their order and as they were given, and go on when it syncs again', async () => {
+  const directory = freshDirectory()
+  const { store, end } = await stalled(directory)
+  const { appended } = engineOf(store)
+  const done: string[] = []
+  const value = bytes('1')
+  const writes = [
+    store.put(bytes('a'), value).then(() => done.push('put')),
+    store.remove(bytes('old')).then((isThere) => done.push(`removed ${isThere}`)),
+    store.batch([{ remove: bytes('a') }, { put: bytes('b'), value }]).then(() => done.push('batch')),
+    store.put(bytes('a'), value).then(() => done.push('put again')),
+  ]
+  value.fill('x')
+  expect(await store.get(bytes('old')), 'reads go on').toEqual(bytes('0'))
+  expect([done, engineOf(store).appended]).toEqual([[], appended])
+  end()
+  const last = store.put(bytes('a'), bytes('2')) // the gate is open again, but the others are first
+  await Promise.all([...writes, last])
+  expect(done).toEqual(['put', 'removed true', 'batch', 'put again'])
+  for (const [key, now] of [
+    ['a', '2'],
+    ['b', '1'],
+    ['old', null],
+  ] as const)
+    expect((await store.get(bytes(key)))?.toString() ?? null, key).toBe(now)
+  await store.close()
+})
+
+test('a write that waits is refused by a stop, and when the store fails', async () => {
+  const first = await stalled(freshDirectory())
+  const waiting = [first.store.put(bytes('a'), bytes('1')), first.store.remove(bytes('old'))]
+  const refused = Promise.all([
+    expect(waiting[0]).rejects.toThrow('The store is closing'),
+    expect(waiting[1]).rejects.toThrow('The store is closed'),
+  ])
+  await first.store.close()
+  await refused
+
+  const second = await stalled(freshDirectory())
+  const put = second.store.put(bytes('a'), bytes('1'))
+  engineOf(second.store).setGate(GATE_FAILED, true, 'MISCONF An fsync of the log failed')
+  await expect(put).rejects.toThrow('An fsync of the log failed')
+  await expect(second.store.put(bytes('a'), bytes('1'))).rejects.toThrow('An fsync of the log failed')
+  await second.store.close()
 })

@@ -9,7 +9,7 @@ import type { Logger } from '../../src/base/logger.ts'
 import { Slice, sliceOf } from '../../src/base/slice.ts'
 import { type Background, inlineBackground } from '../../src/engine/background.ts'
 import type { Bitcask } from '../../src/engine/bitcask.ts'
-import { type Engine, type EngineSettings, NONE } from '../../src/engine/engine.ts'
+import { type Engine, type EngineSettings, NONE, type SegmentReason } from '../../src/engine/engine.ts'
 import { nodeStorage } from '../../src/engine/node-storage.ts'
 import { openOn } from '../../src/engine/open.ts'
 import { PORTIONS, type Portions } from '../../src/engine/portions.ts'
@@ -285,6 +285,13 @@ export class TestStore {
     return new Promise((resolve, reject) =>
       this.engine.merge.wait((error, freed) => (error === null ? resolve(freed) : reject(error))),
     )
+  }
+
+  /** MERGE WHY. */
+  why(): SegmentReason[] {
+    const reasons = this.engine.merge.why()
+    while (!reasons.step());
+    return reasons.segments()
   }
 
   /** Waits for a condition that completions of file calls will bring about. */

@@ -117,7 +117,7 @@ test('a damaged segment is no input of a merge, and a backup-like copy of it sta
   const { database, key, end } = livingIn(segment)
   store.storage.rotting(segment.name)[end - 1]! ^= 4
   scrub(store)
-  const verdicts = store.engine.merge.why()
+  const verdicts = store.engine.merge.why().segments()
   expect(verdicts.find((each) => each.segment === segment.number)?.verdict).toBe('damaged: kept as it is')
   store.merge()
   expect(store.storage.has(segment.name)).toBe(true)

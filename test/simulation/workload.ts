@@ -421,8 +421,11 @@ export class Workload {
       this.#tally.add('merge paused')
       merge.pause()
     } else if (kind < 3) merge.resume()
-    else if (kind === 3) merge.why()
-    else if (kind === 4) {
+    else if (kind === 3) {
+      const reasons = merge.why()
+      while (!reasons.step());
+      reasons.segments()
+    } else if (kind === 4) {
       merge.estimate()
       this.#scrub()
     } else {

@@ -22,6 +22,7 @@
 import { assert } from '../../base/assert.ts'
 import { bytesOf, Memory } from './memory.ts'
 
+/** Stands for a delete; only while loading. */
 export const TYPE_TOMBSTONE = 7
 
 const PAGE_SHIFT = 14

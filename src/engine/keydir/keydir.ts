@@ -350,9 +350,9 @@ export class Keydir {
     for (let i = 0; i < Math.min(most, count); i++) visit(this.rows.entryOf((first + i) % count))
   }
 
-  /** Visits the linked entries that expire before `ms`, in no order. `visit` must not change expiries. */
-  visitExpired(ms: number, visit: (entry: number) => void): void {
-    this.rows.visitBefore(ms, visit)
+  /** Visits linked entries that expire before `ms`, in no order, some at a call (rows.ts). `visit` must not change expiries. */
+  visitExpired(ms: number, places: number[], most: number, visit: (entry: number) => void): void {
+    this.rows.visitBefore(ms, places, most, visit)
   }
 
   /** Linked entries with an expiry, of all databases. */

@@ -135,10 +135,14 @@ export class Rows {
     return (this.pages[row >>> ROWS_SHIFT] as Page).words[(row & ROWS_MASK) * 8 + 2] as number
   }
 
-  /** Visits the entries that expire before `ms`. Work is in proportion to how many there are: a heap's early ones are at its top. */
-  visitBefore(ms: number, visit: (entry: number) => void): void {
-    const places = [0]
-    for (let place = places.pop(); place !== undefined; place = places.pop()) {
+  /**
+   * Visits entries that expire before `ms`, looking at no more than `most`. `places`: where to go on, [0] at first, empty at the end. Work is in
+   * proportion to how many there are, as a heap's early ones are at its top. What moves between two calls may be missed or met twice.
+   */
+  visitBefore(ms: number, places: number[], most: number, visit: (entry: number) => void): void {
+    for (let n = 0; n < most; n++) {
+      const place = places.pop()
+      if (place === undefined) return
       if (place >= this.queued_ || this.expiryAt(place) >= ms) continue
       const row = this.rowAt(place)
       visit((this.pages[row >>> ROWS_SHIFT] as Page).words[(row & ROWS_MASK) * 8 + 2] as number)
