@@ -298,7 +298,12 @@ class Run {
     const check = (where: World, what: string): void => {
       const now = this.#shown(where)
       const bad = new Set([...now.unreadable, ...shown.unreadable])
-      if (sameState(masked(after, bad), masked(now.state, bad)) && now.unreadable.size <= shown.unreadable.size) return
+      // A lost file, and beside it what a killed merge has left, look like an old manifest (manifest-age.ts). Where a start says so and serves all
+      // the same, what could not be read before is not there any more. All else is.
+      if (where.warnings.some((line) => line.includes('not believed'))) {
+        if (sameState(without(after, bad), without(now.state, bad))) return
+      } else if (sameState(masked(after, bad), masked(now.state, bad)) && now.unreadable.size <= shown.unreadable.size)
+        return
       throw new Violation(`${what}: the state has changed\n${difference(after, now.state)}`)
     }
     check(world, 'a write')
@@ -319,6 +324,13 @@ class Run {
     if (again instanceof Error) throw new Violation(`the next start: ${again.message}`)
     check(again, 'the next start')
   }
+}
+
+/** The state without these keys. */
+function without(state: State, unreadable: ReadonlySet<string>): State {
+  return state.map(
+    (content, database) => new Map([...content].filter(([key]) => !unreadable.has(`${database}:${key}`))),
+  )
 }
 
 /** The state with these keys' values hidden, where it has them. */
