@@ -223,6 +223,9 @@ export class Siege {
   others = 1
   private descriptorsBefore = 0
 
+  /** What well-behaved clients beside the crowd may send between two looks. */
+  othersBytes = 0
+
   private constructor(server: Server, connection: RawConnection) {
     this.server = server
     this.connection = connection
@@ -286,7 +289,7 @@ export class Siege {
       await pause(5) // the interval of the look, not a wait for luck: it ends when the server has read nothing more
       const read = Number(/total_net_input_bytes:(\d+)/.exec(String(await this.ask('INFO', 'stats')))?.[1])
       // Its own two questions are read as well.
-      still = read - last < 200 ? still + 1 : 0
+      still = read - last < 200 + this.othersBytes ? still + 1 : 0
       last = read
       if (rounds === 1) return
     }
