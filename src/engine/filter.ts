@@ -46,15 +46,8 @@ export class FilterBuilder {
   build(): Uint8Array {
     const keys = this.length / 2
     const bytes = new Uint8Array(Math.ceil((keys * BITS_PER_KEY) / 8))
-    const bits = bytes.length * 8
     for (let i = 0; i < this.length; i += 2) {
-      let h = this.hashes[i] as number
-      const step = this.hashes[i + 1] as number
-      for (let probe = 0; probe < PROBES; probe++) {
-        const bit = h % bits
-        bytes[bit >>> 3] = (bytes[bit >>> 3] as number) | (1 << (bit & 7))
-        h = (h + step) >>> 0
-      }
+      setBits(bytes, this.hashes[i] as number, this.hashes[i + 1] as number, PROBES)
     }
     return bytes
   }
@@ -62,11 +55,24 @@ export class FilterBuilder {
 
 /** False: certainly not added. An empty filter denies everything. */
 export function filterHas(filter: Uint8Array, pair: Uint32Array): boolean {
+  return hasBits(filter, pair[0] as number, pair[1] as number, PROBES)
+}
+
+function setBits(filter: Uint8Array, hash: number, step: number, probes: number): void {
+  const bits = filter.length * 8
+  let h = hash
+  for (let probe = 0; probe < probes; probe++) {
+    const bit = h % bits
+    filter[bit >>> 3] = (filter[bit >>> 3] as number) | (1 << (bit & 7))
+    h = (h + step) >>> 0
+  }
+}
+
+function hasBits(filter: Uint8Array, hash: number, step: number, probes: number): boolean {
   const bits = filter.length * 8
   if (bits === 0) return false
-  let h = pair[0] as number
-  const step = pair[1] as number
-  for (let probe = 0; probe < PROBES; probe++) {
+  let h = hash
+  for (let probe = 0; probe < probes; probe++) {
     const bit = h % bits
     if (((filter[bit >>> 3] as number) & (1 << (bit & 7))) === 0) return false
     h = (h + step) >>> 0
@@ -92,28 +98,19 @@ export class SharpFilter {
 
   /** `pair`: of filterHash. */
   add(pair: Uint32Array): void {
-    const { bytes } = this
-    const bits = bytes.length * 8
-    let h = mix((pair[0] as number) ^ this.seed) >>> 0
-    const step = mix((pair[1] as number) + this.seed) | 1
-    for (let probe = 0; probe < SHARP_PROBES; probe++) {
-      const bit = h % bits
-      bytes[bit >>> 3] = (bytes[bit >>> 3] as number) | (1 << (bit & 7))
-      h = (h + step) >>> 0
-    }
+    setBits(this.bytes, this.hash(pair), this.step(pair), SHARP_PROBES)
   }
 
   /** False: certainly not added. */
   has(pair: Uint32Array): boolean {
-    const { bytes } = this
-    const bits = bytes.length * 8
-    let h = mix((pair[0] as number) ^ this.seed) >>> 0
-    const step = mix((pair[1] as number) + this.seed) | 1
-    for (let probe = 0; probe < SHARP_PROBES; probe++) {
-      const bit = h % bits
-      if (((bytes[bit >>> 3] as number) & (1 << (bit & 7))) === 0) return false
-      h = (h + step) >>> 0
-    }
-    return true
+    return hasBits(this.bytes, this.hash(pair), this.step(pair), SHARP_PROBES)
+  }
+
+  private hash(pair: Uint32Array): number {
+    return mix((pair[0] as number) ^ this.seed) >>> 0
+  }
+
+  private step(pair: Uint32Array): number {
+    return mix((pair[1] as number) + this.seed) | 1
   }
 }
