@@ -46,7 +46,7 @@ export interface Session {
   /**
    * Says something that is no reply: a message, an invalidation. It goes between replies, never into one: before the reply under way
    * when that has said nothing yet, else after it. Leaves when `stamp` is released (0: at once), and not at all if that write fails.
-   * The bytes are copied.
+   * The bytes end in CRLF and must not be changed any more.
    */
   push(message: Buffer, stamp: number): void
   /** null: none. Set by PubSub only. */

@@ -12,7 +12,8 @@
 //
 // While it is blocked, what has been received is kept, and reading stops with the next packet: TCP then slows the client down.
 //
-// Bytes arrive in the buffer that all connections share (adopt.ts), so before `receive` returns, what is left of them is copied.
+// Bytes arrive in the buffer that all connections share (adopt.ts), so before `receive` returns, what is left of them is copied. When many
+// sockets are ready at once and those before have used up the time (tick.ts), all of it is: `aside`, until this connection has its turn.
 
 import type { Socket } from 'node:net'
 import { assert } from '../base/assert.ts'
@@ -34,7 +35,7 @@ import { Bringing, type Parked } from './parking.ts'
 import type { Peer } from './peer.ts'
 import type { Server } from './server.ts'
 import type { Row } from './statistics.ts'
-import type { Ticking } from './tick.ts'
+import { LOOK_COST, type Ticking } from './tick.ts'
 
 const PARKED = 1
 const HELD = 2
@@ -42,8 +43,9 @@ const STEPPING = 4
 const FULL = 8
 const CLOSING = 16
 
-/** Arguments and KiB of replies that a turn may take before it looks at the clock: about a quarter of a millisecond. */
-const TURN_COST = 512
+/** Who asked for no more than this the last time, and asks in so few bytes, does not stand in line with those who did. */
+const LIGHT_COST = 128
+const LIGHT_BYTES = 4096
 /** Replies beyond this stay unsaid until the client has read some. */
 const PAUSE_BYTES = 1024 * 1024
 /** The same for who has not given the password: they have little to be told. */
@@ -76,6 +78,8 @@ export class Connection extends Client implements Session, Ticking, Gathering {
   private isReadingStopped: boolean
   private hasInputEnded: boolean
   private hasInput: boolean // the decoder may hold whole commands
+  private isLight: boolean // its last commands took little, all together
+  private aside: Buffer | null // arrived when there was no time
   private isRunning: boolean
   private parked: Parked | null
   private step: (() => boolean) | null
@@ -113,6 +117,8 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     this.isReadingStopped = false
     this.hasInputEnded = false
     this.hasInput = false
+    this.aside = null
+    this.isLight = false
     this.isRunning = false
     this.parked = null
     this.step = null
@@ -147,6 +153,12 @@ export class Connection extends Client implements Session, Ticking, Gathering {
   /** bytes[start, end) are to be run. False: stop reading. */
   take(bytes: Buffer, start: number, end: number): boolean {
     if (this.isClosed || (this.blocked & CLOSING) !== 0) return false
+    const { tick } = this.server
+    tick.spent((end - start) >> 7) // the cost of a copy, and of a buffer that grows
+    if (this.aside !== null || (this.blocked === 0 && !this.isQueued && tick.isOverdue)) {
+      this.setAside(bytes.subarray(start, end))
+      return false
+    }
     this.decoder.feed(bytes, start, end)
     this.hasInput = true
     if (this.blocked === 0 && !this.isQueued) this.run()
@@ -157,8 +169,26 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     // Who waits for time to pass may go away meanwhile, and only reading on tells.
     if (this.waitsForTime && this.decoder.waitingBytes < READ_WHILE_WAITING_BYTES) return true
     this.isReadingStopped = true
-    if (this.blocked === 0) this.server.tick.again(this)
+    if (this.blocked === 0) tick.again(this)
     return false
+  }
+
+  private setAside(bytes: Buffer): void {
+    this.aside = this.aside === null ? Buffer.from(bytes) : Buffer.concat([this.aside, bytes])
+    this.hasInput = true
+    this.isReadingStopped = true
+    this.server.tick.again(this, this.isLight && this.aside.length <= LIGHT_BYTES)
+  }
+
+  // `run`, of what lies here, whoever owns its bytes.
+  private runOn(): void {
+    const { aside } = this
+    if (aside !== null) {
+      this.aside = null
+      this.decoder.feed(aside, 0, aside.length)
+    }
+    this.run()
+    if (aside !== null && !this.isClosed) this.decoder.keep()
   }
 
   /** The client has said all it will say; its replies are still owed. But nobody waits on behalf of one that has gone. */
@@ -175,13 +205,14 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     this.engine.readsCount = !this.noTouch
     const { decoder, output } = this
     const { dispatch, tick } = this.server
-    let budget = TURN_COST
+    let budget = LOOK_COST
     let ahead = 1
     dispatch.beginBatch()
     while (this.blocked === 0) {
       if (budget <= 0) {
+        tick.spent(LOOK_COST)
         if (tick.isLate) break
-        budget = TURN_COST
+        budget = LOOK_COST
       }
       const state = decoder.next()
       if (state === MORE) {
@@ -201,6 +232,9 @@ export class Connection extends Client implements Session, Ticking, Gathering {
       if (pending > this.pauseBytes || output.openHoles > MAX_HOLES) this.blocked |= FULL
     }
     dispatch.endBatch()
+    const cost = LOOK_COST - budget
+    tick.spent(cost)
+    this.isLight = cost <= LIGHT_COST && this.blocked === 0
     this.isRunning = false
     tick.dirty(this)
     if (this.hasInput && this.blocked === 0) tick.again(this)
@@ -232,7 +266,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
       if (this.closeAfterReply) this.closeWhenSaid()
       this.server.tick.dirty(this)
     }
-    if (this.blocked === 0 && this.hasInput) this.run()
+    if (this.blocked === 0 && this.hasInput) this.runOn()
     if (this.blocked === 0 && !this.hasInput) {
       if (this.hasInputEnded) this.closeWhenSaid()
       this.readOn()
@@ -328,6 +362,10 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     }
   }
 
+  get pendingBytes(): number {
+    return this.output.pendingBytes
+  }
+
   get waitsForRelease(): boolean {
     return !this.isClosed && this.output.waitsForRelease
   }
@@ -405,7 +443,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     const { output, server } = this
     const isReplying = this.replyRow !== null
     if (isReplying && (isBehind || output.hasSaid(this.replyPosition))) {
-      this.more.push({ message: Buffer.from(message), stamp })
+      this.more.push({ message, stamp })
       this.hasMore = true
       output.counted(message.length)
       return
@@ -651,6 +689,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     this.bringing.close()
     this.step = null
     this.parked = null
+    this.aside = null
     this.server.left(this)
   }
 
@@ -668,7 +707,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
 
   /** Bytes received that are not whole commands yet. */
   get inputBytes(): number {
-    return this.decoder.waitingBytes
+    return this.decoder.waitingBytes + (this.aside?.length ?? 0)
   }
 
   /** Of the command that waits. */
@@ -678,7 +717,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
 
   /** Bytes of memory this client costs beyond its object. */
   get heldBytes(): number {
-    return this.decoder.heldBytes + this.output.heldBytes + this.heapBytes
+    return this.decoder.heldBytes + (this.aside?.length ?? 0) + this.output.heldBytes + this.heapBytes
   }
 
   describe(): string {

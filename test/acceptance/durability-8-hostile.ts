@@ -66,8 +66,9 @@ await verdict.part('64 MiB in pieces', async () => {
   verdict.demand(factor <= 2, `in pieces of 1 KiB at most twice the cost: ${factor.toFixed(2)}`)
 })
 
+await siege.until(async () => (await siege.clients()) === 1)
 verdict.figure('descriptors at the end', siege.descriptors)
-verdict.demand(siege.descriptors <= base + 4, 'descriptors are back at base')
+verdict.demand(siege.descriptors <= base, 'descriptors are back at base')
 await siege.lift()
 verdict.demand(siege.problems.length === 0, 'the server ends well', siege.problems.join('\n'))
 verdict.finish()

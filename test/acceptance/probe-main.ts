@@ -8,9 +8,13 @@
 // beside it: a pause of the probe is not a pause of the server.
 
 import { connect } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import { keyOf } from '../harness/loader.ts'
 import { randomFrom } from '../harness/random.ts'
 import { encodeRequest, parseReply, ReplyError } from '../harness/resp.ts'
+
+/** For the last answers. */
+const PATIENCE_MS = 5000
 
 const [port, kind, keys] = process.argv.slice(2)
 const random = randomFrom(1)
@@ -58,8 +62,12 @@ socket.on('connect', () => {
     }
     due = Math.max(due, Math.floor(now - started))
   }, 1)
-  process.stdin.resume().on('end', () => {
+  process.stdin.resume().on('end', async () => {
     clearInterval(timer)
+    // What is on its way may still be answered: only what never is counts as unanswered.
+    for (const deadline = performance.now() + PATIENCE_MS; sentAt.length > 0 && performance.now() < deadline; ) {
+      await pause(5)
+    }
     const now = performance.now()
     for (const sent of sentAt) latencies.push(now - sent) // never answered is as late as this
     const sorted = latencies.sort((a, b) => a - b)

@@ -4,7 +4,7 @@
 // server's resident memory must not grow beyond that sum. What a process needs besides, garbage that was not collected yet above all, is
 // SLACK. When the crowd has gone, descriptors and clients are back where they were.
 
-import { readdirSync } from 'node:fs'
+import { readdirSync, readlinkSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { RawConnection } from '../harness/connection.ts'
 import { cpuMs, residentBytes } from '../harness/process-stats.ts'
@@ -16,8 +16,6 @@ const KIB = 1024
 const MIB = 1024 * KIB
 /** Heap that waits for the collector, buffers of the runtime, a value or two on their way. */
 export const SLACK_BYTES = 160 * MIB
-/** A segment and its hint may have been opened meanwhile. */
-const STORE_DESCRIPTORS = 2
 const VALUE_BYTES = 256 * KIB
 const PATIENCE_MS = 150_000
 
@@ -259,7 +257,7 @@ export class Siege {
       peak = Math.max(peak, residentBytes(this.server.child.pid))
       await crowd.reset()
       await this.until(async () => (await this.clients()) <= this.others)
-      await this.until(async () => this.descriptors <= this.descriptorsBefore + STORE_DESCRIPTORS)
+      await this.until(async () => this.descriptors <= this.descriptorsBefore)
     } catch (error) {
       this.problems.push(
         `${name}: ${(error as Error).message}; ${this.descriptors} descriptors, at first ${this.descriptorsBefore}`,
@@ -307,8 +305,16 @@ export class Siege {
     return Number(/connected_clients:(\d+)/.exec(String(await this.ask('INFO', 'clients')))?.[1])
   }
 
+  /** Sockets. Segments, and the threads for merges, come and go with what is written. */
   get descriptors(): number {
-    return readdirSync(`/proc/${this.server.child.pid}/fd`).length
+    const all = `/proc/${this.server.child.pid}/fd`
+    return readdirSync(all).filter((descriptor) => {
+      try {
+        return readlinkSync(`${all}/${descriptor}`).startsWith('socket:')
+      } catch {
+        return false // closed since
+      }
+    }).length
   }
 
   get cpuMs(): number {

@@ -13,6 +13,10 @@ afterEach(() => it.stop())
 
 const request = (...commands: string[]): Buffer => Buffer.concat(commands.map((line) => encodeRequest(line.split(' '))))
 
+/** A message that is copied, one that lies in memory once for all. */
+const sizes = [10, 40_000]
+const long = (text: string | number, size: number): string => `${text}`.padEnd(size, '.')
+
 /** So many replies or messages, as text. */
 async function heard(connection: RawConnection, count: number): Promise<string> {
   let text = ''
@@ -34,9 +38,10 @@ const message = (channel: string, text: string): string =>
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-/** All that was said up to now has arrived where it was to. */
-async function settled(): Promise<void> {
+/** All that was said up to now has arrived where it was to: by `writer`, whose words come in pieces when they are long, too. */
+async function settled(writer?: RawConnection): Promise<void> {
   const other = await it.connect()
+  while (writer !== undefined && it.server.statistics.inputBytes < writer.socket.bytesWritten) await other.call('PING')
   expect(await other.call('PING')).toBe('PONG')
   other.close()
 }
@@ -71,17 +76,21 @@ test('a message waits for what others have written before it, too', async () => 
   expect(await heard(publisher, 1)).toBe(':1\r\n')
 })
 
-test('the messages of a failed write are never sent, and everything around them is', async () => {
+test.each(
+  sizes,
+)('the messages of a failed write are never sent, and everything around them is: %i bytes', async (size) => {
   it = await startTestServer()
   const subscriber = await listener('news')
   const writer = await it.connect()
   await writer.call('SET', 'old', 'v')
-  await writer.call('PUBLISH', 'news', 'before')
+  await writer.call('PUBLISH', 'news', long('before', size))
   it.engine.releasesAtFlush = false
   it.engine.isCold = true
   subscriber.send(request('GET old', 'PING'))
   await settled()
-  writer.send(request('SET a 1', 'PUBLISH news lost', 'PUBLISH news lost-too', 'PING'))
+  writer.send(
+    request('SET a 1', `PUBLISH news ${long('lost', size)}`, `PUBLISH news ${long('lost-too', size)}`, 'PING'),
+  )
   await settled()
   subscriber.send(request('PING', 'SET b 2', 'PING'))
   await settled()
@@ -89,29 +98,46 @@ test('the messages of a failed write are never sent, and everything around them 
   it.engine.warm()
   expect(await heard(writer, 4)).toBe('-MISCONF gone\r\n-MISCONF gone\r\n-MISCONF gone\r\n+PONG\r\n')
   expect(await heard(subscriber, 6)).toBe(
-    `${message('news', 'before')}$1\r\nv\r\n+PONG\r\n+PONG\r\n-MISCONF gone\r\n+PONG\r\n`,
+    `${message('news', long('before', size))}$1\r\nv\r\n+PONG\r\n+PONG\r\n-MISCONF gone\r\n+PONG\r\n`,
   )
   it.engine.releasesAtFlush = true
   await writer.call('PUBLISH', 'news', 'after')
   expect(await heard(subscriber, 1)).toBe(message('news', 'after'))
 })
 
-test('some of many messages are released, the others fail', async () => {
+test.each(sizes)('some of many messages are released, the others fail: %i bytes', async (size) => {
   it = await startTestServer()
   const subscriber = await listener('news')
   const writer = await it.connect()
   it.engine.releasesAtFlush = false
-  for (let n = 1; n <= 6; n++) writer.send(request(`SET k ${n}`, `PUBLISH news ${n}`))
+  for (let n = 1; n <= 6; n++) writer.send(request(`SET k ${n}`, `PUBLISH news ${long(n, size)}`))
   await settled()
   it.engine.release(2)
-  expect(await heard(subscriber, 2)).toBe(message('news', '1') + message('news', '2'))
+  expect(await heard(subscriber, 2)).toBe(message('news', long(1, size)) + message('news', long(2, size)))
   it.engine.release(3)
   it.engine.fail('MISCONF gone')
   it.engine.releasesAtFlush = true
   await settled()
   writer.send(request('PUBLISH news 7'))
-  expect(await heard(subscriber, 2)).toBe(message('news', '3') + message('news', '7'))
+  expect(await heard(subscriber, 2)).toBe(message('news', long(3, size)) + message('news', '7'))
   expect(await heard(writer, 13)).toBe(`${'+OK\r\n:1\r\n'.repeat(3)}${'-MISCONF gone\r\n'.repeat(6)}:1\r\n`)
+})
+
+test('a long message is the same for all who hear it, between replies and in both protocols', async () => {
+  it = await startTestServer()
+  const three = await Promise.all(Array.from({ length: 5 }, () => listener('news')))
+  const two = await it.connect()
+  await two.call('SUBSCRIBE', 'news')
+  const writer = await it.connect()
+  const texts = Array.from({ length: 20 }, (_, i) => long(i, 20_000 + 2000 * i))
+  writer.send(request(...texts.map((text) => `PUBLISH news ${text}`)))
+  expect(await heard(writer, 20)).toBe(':6\r\n'.repeat(20))
+  const messages = texts.map((text) => message('news', text)).join('')
+  for (const client of three) {
+    client.send(request('PING', 'ECHO x'))
+    expect(await heard(client, 22)).toBe(`${messages}+PONG\r\n$1\r\nx\r\n`)
+  }
+  expect(await heard(two, 20)).toBe(messages.replaceAll('>3', '*3'))
 })
 
 test('a message stands behind a value that is still being read', async () => {
