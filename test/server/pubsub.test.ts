@@ -91,7 +91,7 @@ test.each(
   writer.send(
     request('SET a 1', `PUBLISH news ${long('lost', size)}`, `PUBLISH news ${long('lost-too', size)}`, 'PING'),
   )
-  await settled()
+  await settled(writer)
   subscriber.send(request('PING', 'SET b 2', 'PING'))
   await settled()
   it.engine.fail('MISCONF gone')
@@ -111,7 +111,7 @@ test.each(sizes)('some of many messages are released, the others fail: %i bytes'
   const writer = await it.connect()
   it.engine.releasesAtFlush = false
   for (let n = 1; n <= 6; n++) writer.send(request(`SET k ${n}`, `PUBLISH news ${long(n, size)}`))
-  await settled()
+  await settled(writer)
   it.engine.release(2)
   expect(await heard(subscriber, 2)).toBe(message('news', long(1, size)) + message('news', long(2, size)))
   it.engine.release(3)
