@@ -45,7 +45,9 @@ const CLOSING = 16
 
 /** Who asked for no more than this the last time, and asks in so few bytes, does not stand in line with those who did. */
 const LIGHT_COST = 128
-const LIGHT_BYTES = 4096
+const LIGHT_BYTES = 16 * 1024
+/** A reply that is longer, or comes near a limit, does not wait: who reads must not be taken for one who does not. */
+const MOST_WAITING_BYTES = 4 * 1024 * 1024
 /** Replies beyond this stay unsaid until the client has read some. */
 const PAUSE_BYTES = 1024 * 1024
 /** The same for who has not given the password: they have little to be told. */
@@ -207,6 +209,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     const { dispatch, tick } = this.server
     let budget = LOOK_COST
     let ahead = 1
+    const spentBefore = tick.spentInAll
     dispatch.beginBatch()
     while (this.blocked === 0) {
       if (budget <= 0) {
@@ -229,12 +232,11 @@ export class Connection extends Client implements Session, Ticking, Gathering {
       if (this.closeAfterReply) this.closeWhenSaid()
       const pending = output.pendingBytes
       budget -= decoder.args.count + ((pending - before) >> 10)
-      if (pending > this.pauseBytes || output.openHoles > MAX_HOLES) this.blocked |= FULL
+      if (pending > this.pauseBytes || output.openValues > MAX_HOLES) this.blocked |= FULL
     }
     dispatch.endBatch()
-    const cost = LOOK_COST - budget
-    tick.spent(cost)
-    this.isLight = cost <= LIGHT_COST && this.blocked === 0
+    tick.spent(LOOK_COST - budget)
+    this.isLight = tick.spentInAll - spentBefore <= LIGHT_COST && (this.blocked & FULL) === 0
     this.isRunning = false
     tick.dirty(this)
     if (this.hasInput && this.blocked === 0) tick.again(this)
@@ -310,7 +312,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     if ((this.blocked & FULL) !== 0) {
       // With a limit, a client that does not read fills up to it and is dropped; without one it has to wait here.
       const mayFill = (limit.hardBytes > 0 || limit.softBytes > 0) && !this.isStranger
-      if ((pending > this.pauseBytes && !mayFill) || output.openHoles > MAX_HOLES) return
+      if ((pending > this.pauseBytes && !mayFill) || output.openValues > MAX_HOLES) return
       this.blocked &= ~FULL
       this.server.tick.again(this)
     }
@@ -364,6 +366,12 @@ export class Connection extends Client implements Session, Ticking, Gathering {
 
   get pendingBytes(): number {
     return this.output.pendingBytes
+  }
+
+  get mayWait(): boolean {
+    const { hardBytes, softBytes } = this.outputLimit
+    const nearest = Math.min(4 * MOST_WAITING_BYTES, hardBytes || Infinity, softBytes || Infinity)
+    return !this.output.stuck && this.output.pendingBytes <= nearest / 4
   }
 
   get waitsForRelease(): boolean {
@@ -449,6 +457,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
       return
     }
     output.push(message, stamp > this.engine.released ? stamp : 0)
+    server.tick.spent(1 + (message.length >> 10))
     server.tick.dirty(this)
     if (isReplying) {
       this.replyPosition = output.begin()
@@ -609,7 +618,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
   unpark(): void {
     if (this.isClosed) return
     this.blocked &= ~PARKED
-    this.server.tick.again(this)
+    this.server.tick.again(this, this.isLight)
   }
 
   // --- ends
@@ -678,6 +687,12 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     if (this.isClosed) return
     this.leave()
     this.socket.destroy()
+  }
+
+  /** Closes now, but what has waited for its turn (tick.ts) is offered to the kernel, which would have had it long ago. */
+  kill(): void {
+    if (this.isDirty) this.output.send(this.engine.released)
+    this.close()
   }
 
   /** Everything but the socket. */

@@ -65,6 +65,7 @@ export class Output implements ReplyOwner {
   /** Which of the marked `replies` are none: nobody waits for an error in their place. Rising. */
   private readonly pushes: Set<number>
   private readonly holes: Hole[]
+  private messages: number // of the holes, those that hold one
   private filledBytes: number // in holes, or expected there; not sent yet
   private openFrom: number // the last reply is being written step by step from here on; -1 when it is whole
   private gone: number // bytes of the writer that were sent: makes positions absolute
@@ -89,6 +90,7 @@ export class Output implements ReplyOwner {
     this.newestStamp = 0
     this.pushes = new Set()
     this.holes = []
+    this.messages = 0
     this.filledBytes = 0
     this.openFrom = -1
     this.gone = 0
@@ -110,6 +112,11 @@ export class Output implements ReplyOwner {
 
   get openHoles(): number {
     return this.holes.length
+  }
+
+  /** Values that are being read, or stand behind one that is. */
+  get openValues(): number {
+    return this.holes.length - this.messages
   }
 
   /** Replies wait for the store to release them. */
@@ -177,8 +184,10 @@ export class Output implements ReplyOwner {
    */
   push(message: Buffer, stamp: number): void {
     const position = this.begin()
-    if (message.length >= OWN_PIECE_BYTES) this.hole(0).fillMessage(message)
-    else this.writer.raw(message, 0, message.length)
+    if (message.length >= OWN_PIECE_BYTES) {
+      this.messages++
+      this.hole(0).fillMessage(message)
+    } else this.writer.raw(message, 0, message.length)
     if (stamp === 0) return
     this.mark(position, stamp)
     this.pushes.add(this.reply)
@@ -319,6 +328,11 @@ export class Output implements ReplyOwner {
     this.filledBytes += bytes
   }
 
+  /** For holes. */
+  messageDropped(): void {
+    this.messages--
+  }
+
   /** For holes: one has its bytes. */
   filled(): void {
     if (!this.discarded) this.owner.onSendable()
@@ -375,6 +389,7 @@ export class Output implements ReplyOwner {
       if (hole.at > from) pieces.push(bytes.subarray(from, hole.at))
       pieces.push(hole.head, hole.content!, CRLF)
       this.filledBytes -= hole.size
+      if (hole.isMessage) this.messages--
       from = hole.at
     }
     if (limit > from) pieces.push(bytes.subarray(from, limit))
@@ -432,6 +447,7 @@ class Hole implements ReplySlot {
   private readonly output: Output
   private readonly expectedBytes: number
   private readonly onError: () => void
+  isMessage: boolean
   private isDropped: boolean
 
   constructor(output: Output, reply: number, at: number, expectedBytes: number, onError: () => void) {
@@ -442,6 +458,7 @@ class Hole implements ReplySlot {
     this.output = output
     this.expectedBytes = expectedBytes
     this.onError = onError
+    this.isMessage = false
     this.isDropped = false
   }
 
@@ -461,6 +478,7 @@ class Hole implements ReplySlot {
 
   /** RESP that ends in CRLF. */
   fillMessage(message: Buffer): void {
+    this.isMessage = true
     this.fill(NOTHING, message.subarray(0, message.length - CRLF.length))
   }
 
@@ -469,6 +487,7 @@ class Hole implements ReplySlot {
     if (this.isDropped) return
     this.isDropped = true
     this.output.counted(-this.size)
+    if (this.isMessage) this.output.messageDropped()
   }
 
   private fill(head: Buffer, content: Buffer): void {

@@ -264,6 +264,7 @@ export class Server implements ServerPort {
 
   /** SHUTDOWN: no more commands, what was answered still leaves. */
   closeAllWhenSaid(): void {
+    this.tick.hurry()
     for (const connection of this.connections.values()) connection.closeWhenSaid()
   }
 
@@ -354,7 +355,7 @@ export class Server implements ServerPort {
       if (!matches(filter, connection, self, this.clock.now())) continue
       killed++
       if (connection === self) connection.closeAfterReply = true
-      else connection.close()
+      else connection.kill()
     }
     return killed
   }

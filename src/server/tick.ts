@@ -40,6 +40,8 @@ export interface Ticking {
   readonly waitsForRelease: boolean
   /** What it has to say, in bytes. */
   readonly pendingBytes: number
+  /** It can be said in a later turn, too. */
+  readonly mayWait: boolean
   isDirty: boolean
   isQueued: boolean
 }
@@ -59,6 +61,8 @@ export class Tick {
   private shareBeganMs: number
   private shareEndMs: number
   private untilLook: number
+  private isHurried: boolean
+  spentInAll: number
   /** Replies stand in line: nothing long is begun before they have left... */
   private isOwing: boolean
   /** ...unless so many turns went by without. */
@@ -79,6 +83,8 @@ export class Tick {
     this.shareBeganMs = 0
     this.shareEndMs = 0
     this.untilLook = 0
+    this.isHurried = false
+    this.spentInAll = 0
     this.isOwing = false
     this.heldBack = 0
     this.last = null
@@ -108,6 +114,13 @@ export class Tick {
   /** So much was done, in LOOK_COST's units. */
   spent(cost: number): void {
     this.untilLook -= cost
+    this.spentInAll += cost
+  }
+
+  /** From now on nothing waits for a later turn: there may be none. */
+  hurry(): void {
+    this.isHurried = true
+    this.startShare(0)
   }
 
   /** Whether the part of the turn that is under way has used up its share: what is not small stands in line now. */
@@ -120,7 +133,7 @@ export class Tick {
 
   private startShare(ms: number): void {
     this.shareBeganMs = this.clock.monotonic()
-    this.shareEndMs = this.shareBeganMs + ms
+    this.shareEndMs = this.isHurried ? Number.POSITIVE_INFINITY : this.shareBeganMs + ms
     this.untilLook = ms > 0 ? LOOK_COST : 0
   }
 
@@ -173,7 +186,7 @@ export class Tick {
     for (let i = 0; i < dirty.length; i++) {
       const connection = dirty[i]!
       const { pendingBytes } = connection
-      if (pendingBytes > SMALL_REPLY_BYTES && this.isOverdue) {
+      if (pendingBytes > SMALL_REPLY_BYTES && this.isOverdue && connection.mayWait) {
         this.isOwing = true
         this.dirtyOnes.push(connection)
         continue
@@ -191,8 +204,11 @@ export class Tick {
     this.begin()
     this.startShare(SHARE_MS)
     this.runFrom(this.lightOnes)
-    if (!this.isOwing || ++this.heldBack === MOST_HELD_BACK) {
+    if (!this.isOwing) {
+      this.runFrom(this.queue)
+    } else if (++this.heldBack === MOST_HELD_BACK) {
       this.heldBack = 0
+      this.startShare(0) // one only: a publisher asks for much in no time
       this.runFrom(this.queue)
     }
     this.startShare(this.isOwing ? 0 : SHARE_MS) // sockets are read next

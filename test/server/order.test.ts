@@ -1,16 +1,15 @@
 // Replies leave in the order of the commands, each when it may, and what failed is said to have failed.
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { systemClock } from '../../src/base/clock.ts'
 import { GATE_FAILED, GATE_FULL, GATE_LOADING, GATE_STALLED } from '../../src/engine/engine.ts'
 import { encodeRequest, ReplyError } from '../harness/resp.ts'
-import { startTestServer, type TestServer } from './test-server.ts'
+import { startTestServer, type TestServer, timeless } from './test-server.ts'
 
 let it: TestServer
 let aheadMs = 0
 beforeEach(async () => {
   aheadMs = 0
-  it = await startTestServer({ server: { clock: { ...systemClock, now: () => Date.now() + aheadMs } } })
+  it = await startTestServer({ server: { clock: { ...timeless, now: () => Date.now() + aheadMs } } })
 })
 afterEach(() => it.stop())
 

@@ -6,7 +6,7 @@ import { systemClock } from '../../src/base/clock.ts'
 import { sliceOf } from '../../src/base/slice.ts'
 import type { RawConnection } from '../harness/connection.ts'
 import { encodeRequest } from '../harness/resp.ts'
-import { startTestServer, type TestServer } from './test-server.ts'
+import { startTestServer, type TestServer, timeless } from './test-server.ts'
 
 let it: TestServer
 afterEach(() => it.stop())
@@ -140,6 +140,18 @@ test('a long message is the same for all who hear it, between replies and in bot
   expect(await heard(two, 20)).toBe(messages.replaceAll('>3', '*3'))
 })
 
+test('a thousand long messages that were not read yet keep nobody from unsubscribing', async () => {
+  it = await startTestServer({ args: ['--client-output-buffer-limit', 'pubsub 1gb 0 0'] })
+  const subscriber = await listener('news')
+  subscriber.socket.pause()
+  const writer = await it.connect()
+  const publish = request(`PUBLISH news ${long('', 40_000)}`)
+  for (let i = 0; i < 1300; i++) writer.send(publish)
+  await heard(writer, 1300)
+  subscriber.send(request('PING', 'UNSUBSCRIBE'))
+  while (((await writer.call('PUBSUB', 'NUMSUB', 'news')) as unknown[])[1] !== 0) {}
+})
+
 test('a message stands behind a value that is still being read', async () => {
   it = await startTestServer()
   const subscriber = await listener('news')
@@ -211,7 +223,7 @@ test('news of what a command finds expired stand before its reply, and do not sp
   let aheadMs = 0
   it = await startTestServer({
     args: ['--notify-keyspace-events', 'Ex'],
-    server: { clock: { ...systemClock, now: () => Date.now() + aheadMs } },
+    server: { clock: { ...timeless, now: () => Date.now() + aheadMs } },
   })
   const client = await listener('__keyevent@0__:expired')
   for (const command of ['INCR k', 'GET k', 'APPEND k x']) {

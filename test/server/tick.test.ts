@@ -5,9 +5,10 @@ import { type Clock, systemClock } from '../../src/base/clock.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import type { Gather } from '../../src/server/gather.ts'
 import { Tick, type Ticking } from '../../src/server/tick.ts'
+import type { RawConnection } from '../harness/connection.ts'
 import { randomFrom } from '../harness/random.ts'
 import { encodeRequest } from '../harness/resp.ts'
-import { startTestServer } from './test-server.ts'
+import { startTestServer, type TestServer } from './test-server.ts'
 
 let nowMs: number
 let tasks: (() => void)[]
@@ -38,6 +39,7 @@ class Busy implements Ticking {
   readonly name: string
   readonly tookMs: number
   pendingBytes = 0
+  mayWait = true
   turnsLeft = 1
   isDirty = false
   isQueued = false
@@ -96,6 +98,24 @@ test('long replies leave as far as there is time, in order; short ones at once',
   expect(tick.isOverdue).toBe(false)
 })
 
+test('who would be taken for one who does not read does not wait; nor does anybody when the end is near', () => {
+  const all = ['a', 'b', 'c'].map((name) => new Busy(name, 5))
+  for (const one of all) {
+    one.pendingBytes = 1024 * 1024
+    tick.dirty(one)
+  }
+  all[2]!.mayWait = false
+  expect(turn()).toBe('a! c!')
+  expect(turn()).toBe('b!')
+  for (const one of all) {
+    one.mayWait = true
+    one.pendingBytes = 1024 * 1024
+    tick.dirty(one)
+  }
+  tick.hurry()
+  expect(turn()).toBe('a! b! c!')
+})
+
 test('while long replies stand in line nobody asks for more, except who asks for little; but not for ever', () => {
   const owed = new Busy('owed', 5)
   const more = new Busy('more', 5)
@@ -115,6 +135,34 @@ test('while long replies stand in line nobody asks for more, except who asks for
   expect(turns[0]).toMatch(/^owed! light$/)
   expect(turns.findIndex((names) => names.includes('waiting'))).toBe(7)
 })
+
+/** A server without any time, so that what can wait does; and fifty who are told something long, in a turn that ends before they hear it. */
+async function withoutTime(then: (publisher: RawConnection, it: TestServer) => Promise<void>): Promise<void> {
+  let ms = 0
+  const it = await startTestServer({ server: { clock: { ...systemClock, monotonic: () => (ms += 100) } } })
+  try {
+    const subscribers = await Promise.all(Array.from({ length: 50 }, () => it.connect()))
+    for (const subscriber of subscribers) await subscriber.call('SUBSCRIBE', 'news')
+    const publisher = await it.connect()
+    expect(await publisher.call('PUBLISH', 'news', 'x'.repeat(100_000))).toBe(50)
+    await then(publisher, it)
+    for (const subscriber of subscribers) expect((await subscriber.untilClosed()).bytes.length).toBeGreaterThan(100_000)
+  } finally {
+    it.stop()
+  }
+}
+
+test('a message that waits for its turn is not lost by CLIENT KILL', () =>
+  withoutTime(async (publisher) => {
+    expect(await publisher.call('CLIENT', 'KILL', 'TYPE', 'pubsub')).toBe(50)
+  }))
+
+test('nor by SHUTDOWN NOW', () =>
+  withoutTime(async (_, { server }) => {
+    server.closeAllWhenSaid()
+    for (let turns = 0; turns < 2; turns++) await new Promise((resolve) => setImmediate(resolve))
+    server.closeAll()
+  }))
 
 test('without any time at all every request is answered, in the order of its connection', async () => {
   let ms = 0
