@@ -12,9 +12,10 @@
 //
 // A thousand clients with a minimum each would make the others wait all the same. So each part of a turn (reading, what was put aside,
 // sending, those who stand in line) has a share, SHARE_MS, and what does not fit into it is for the next turn: bytes that arrived lie
-// beside their connection (connection.ts), long replies stay where they are. Small replies do not stand in line, and who asks for little
-// stands before the others. A thousand clients that asked for 8 MiB each and read none of it: others waited 5.8 s, and 0.03 s since
-// (p99, durability-8-hostile). The clock is looked at by what was done, not by how often: every LOOK_COST.
+// beside their connection (connection.ts), long replies stay where they are. Small replies do not stand in line, nor does what comes near its
+// client's limit (it would be taken for one who does not read); and who asks for little stands before the others. A thousand clients that
+// asked for 8 MiB each and read none of it: others waited 5.8 s before, 0.03 s since (p99, durability-8-hostile). The clock is looked at by
+// what was done, not by how often: every LOOK_COST.
 
 import type { Clock } from '../base/clock.ts'
 import { type Engine, GATE_LOADING } from '../engine/engine.ts'
