@@ -46,7 +46,7 @@ const CLOSING = 16
 /** Who asked for no more than this the last time, and asks in so few bytes, does not stand in line with those who did. */
 const LIGHT_COST = 128
 const LIGHT_BYTES = 16 * 1024
-/** A reply that is longer, or comes near a limit, does not wait: who reads must not be taken for one who does not. */
+/** A reply that is longer, or a quarter of a limit, does not wait: who reads must not be taken for one who does not. */
 const MOST_WAITING_BYTES = 4 * 1024 * 1024
 /** Replies beyond this stay unsaid until the client has read some. */
 const PAUSE_BYTES = 1024 * 1024

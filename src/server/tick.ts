@@ -63,6 +63,7 @@ export class Tick {
   private shareEndMs: number
   private untilLook: number
   private isHurried: boolean
+  /** By everybody since the start, in LOOK_COST's units: two looks tell what was spent between them. */
   spentInAll: number
   /** Replies stand in line: nothing long is begun before they have left... */
   private isOwing: boolean

@@ -121,7 +121,6 @@ test('while long replies stand in line nobody asks for more, except who asks for
   const more = new Busy('more', 5)
   const waiting = new Busy('waiting', 0)
   const light = new Busy('light', 0)
-  light.turnsLeft = 1
   tick.again(waiting)
   tick.again(light, true)
   const turns: string[] = []
@@ -136,10 +135,15 @@ test('while long replies stand in line nobody asks for more, except who asks for
   expect(turns.findIndex((names) => names.includes('waiting'))).toBe(7)
 })
 
-/** A server without any time, so that what can wait does; and fifty who are told something long, in a turn that ends before they hear it. */
-async function withoutTime(then: (publisher: RawConnection, it: TestServer) => Promise<void>): Promise<void> {
+/** A server without any time: what can wait does. */
+function startWithoutTime(): Promise<TestServer> {
   let ms = 0
-  const it = await startTestServer({ server: { clock: { ...systemClock, monotonic: () => (ms += 100) } } })
+  return startTestServer({ server: { clock: { ...systemClock, monotonic: () => (ms += 100) } } })
+}
+
+/** It, and fifty who are told something long, in a turn that ends before they hear it. */
+async function withoutTime(then: (publisher: RawConnection, it: TestServer) => Promise<void>): Promise<void> {
+  const it = await startWithoutTime()
   try {
     const subscribers = await Promise.all(Array.from({ length: 50 }, () => it.connect()))
     for (const subscriber of subscribers) await subscriber.call('SUBSCRIBE', 'news')
@@ -165,8 +169,7 @@ test('nor by SHUTDOWN NOW', () =>
   }))
 
 test('without any time at all every request is answered, in the order of its connection', async () => {
-  let ms = 0
-  const it = await startTestServer({ server: { clock: { ...systemClock, monotonic: () => (ms += 100) } } })
+  const it = await startWithoutTime()
   try {
     const random = randomFrom(7)
     const clients = await Promise.all(Array.from({ length: 20 }, () => it.connect()))
