@@ -24,7 +24,7 @@
 
 import { assert } from '../base/assert.ts'
 import type { Spans } from '../base/spans.ts'
-import { Args, SLICE_BYTES } from './args.ts'
+import { Args } from './args.ts'
 import { splitInline } from './inline.ts'
 import { peekKeys } from './peek.ts'
 
@@ -205,7 +205,7 @@ export class RequestDecoder {
 
   /** Memory held for a half-received command and for input not consumed yet, in bytes. */
   get heldBytes(): number {
-    return this.own.length + this.args.slices.length * SLICE_BYTES
+    return this.own.length + this.args.heldBytes
   }
 
   /** Parses bytes[pos..end): one command, or as far as it goes. */
@@ -378,7 +378,7 @@ export class RequestDecoder {
   /** Copies from the chunk what the half command in our own buffer needs. False: nothing left, or over the limit. */
   private pull(): boolean {
     const from = this.remaining > 0 ? this.from : this.pos
-    if (this.end - from + this.args.count * SLICE_BYTES > this.limits.maxQueryBytes) {
+    if (this.end - from + this.args.listBytes > this.limits.maxQueryBytes) {
       this.overflow = true
       this.fail('')
       return false

@@ -23,7 +23,7 @@ import type { CommandTable } from '../commands/command-table.ts'
 import { wrongArity } from '../commands/errors.ts'
 import { nameOf, QUOTED_BYTES, quoted } from '../commands/words.ts'
 import { type Engine, GATE_STALLED } from '../engine/engine.ts'
-import { type Args, SLICE_BYTES } from '../resp/args.ts'
+import type { Args } from '../resp/args.ts'
 import { shownName } from './client-line.ts'
 import type { Connection } from './connection.ts'
 import {
@@ -416,7 +416,7 @@ export class Dispatch {
       this.reject(connection, row, args, position, 'ERR Command not allowed inside a transaction')
       return
     }
-    connection.countQueued(args.byteLength + args.count * SLICE_BYTES + QUEUED_COMMAND_BYTES)
+    connection.countQueued(args.byteLength + args.listBytes + QUEUED_COMMAND_BYTES)
     if (transaction.bytes > this.limits.maxQueryBytes) {
       connection.closeForQueryLimit(transaction.bytes)
       return

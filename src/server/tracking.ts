@@ -263,7 +263,7 @@ export class TrackingTable implements TrackingPort {
   // --- messages
 
   private tell(session: Session, key: string | typeof ALL): void {
-    this.send(session, key === ALL ? drawNull(session.protocol) : drawKeys([key]))
+    this.send(session, key === ALL ? drawNull(session.protocol) : drawKey(key))
   }
 
   /** `keys`: the reply that says which. */
@@ -293,6 +293,11 @@ function costOf(key: string, readers: number): number {
 
 const INVALIDATE = Buffer.from('>2\r\n$10\r\ninvalidate\r\n')
 const MESSAGE = Buffer.from('*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n')
+
+/** A list of one key, as nearly all are: without a writer, whose first buffer costs more than the rest of telling. */
+function drawKey(key: string): Buffer {
+  return Buffer.from(`*1\r\n$${key.length}\r\n${key}\r\n`, 'latin1')
+}
 
 function drawKeys(keys: readonly string[]): Buffer {
   const pen = new ReplyWriter()

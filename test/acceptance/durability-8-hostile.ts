@@ -4,16 +4,20 @@
 //   npx tsx test/acceptance/durability-8-hostile.ts [clients]        needs `npm run build`
 //
 // The crowd is in this process, the probes (1 kHz PING and GET) are in two others: on two cores they take from the server what it measures.
+// A siege lasts a second or three, so that a single pause of the machine would be its p99: each kind comes five times, and what counts is the
+// median of their p99. Where the host of a virtual machine has taken processor time meanwhile, it is said.
 
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { cpuMs, residentBytes } from '../harness/process-stats.ts'
-import { Siege, SLACK_BYTES, ways } from '../hostile/siege.ts'
-import { describeProbe, startProbe } from './probe.ts'
+import { median } from '../bench/statistics.ts'
+import { cpuMs, processorTimes, residentBytes } from '../harness/process-stats.ts'
+import { type Cost, Siege, SLACK_BYTES, ways } from '../hostile/siege.ts'
+import { type Probed, startProbe } from './probe.ts'
 import { mib, ms, Verdict } from './verdict.ts'
 
 const size = Number(process.argv[2] ?? 1000)
 const P99_MS = 50
+const SIEGES = 5
 const MIB = 1024 * 1024
 const KEYS = 2000
 
@@ -26,26 +30,35 @@ verdict.figure('memory at first, descriptors', `${mib(residentBytes(child.pid))}
 
 for (const name of Object.keys(ways)) {
   await verdict.part(name, async () => {
-    // Who is refused by maxclients are the newest: the probes come first. A password would keep them out.
-    const probes =
-      name === 'never authenticate' ? [] : [await startProbe(port, 'ping'), await startProbe(port, 'get', KEYS)]
-    const cost = await siege.stand(name, size)
-    const measured = await Promise.all(probes.map((probe) => probe.stop()))
+    const costs: Cost[] = []
+    const measured: Probed[][] = []
+    const began = processorTimes()
+    for (let i = 0; i < SIEGES; i++) {
+      // Who is refused by maxclients are the newest: the probes come first. A password would keep them out.
+      const probes =
+        name === 'never authenticate' ? [] : [await startProbe(port, 'ping'), await startProbe(port, 'get', KEYS)]
+      costs.push(await siege.stand(name, size))
+      measured.push(await Promise.all(probes.map((probe) => probe.stop())))
+    }
+    const ended = processorTimes()
+    const stolen = (ended.stolenMs - began.stolenMs) / (ended.usedMs - began.usedMs)
+    const worst = costs.reduce((one, other) => (excess(other) > excess(one) ? other : one))
     const problems = siege.problems.splice(0)
     verdict.figure(
       `${name}: clients, memory, allowed`,
-      `${cost.clients}, ${mib(cost.grownBytes)}, ${mib(cost.allowedBytes)}`,
+      `${worst.clients}, ${mib(worst.grownBytes)}, ${mib(worst.allowedBytes)}`,
     )
     verdict.demand(problems.length === 0, `${name}: others answered, descriptors back`, problems.join('\n'))
-    verdict.demand(cost.grownBytes <= cost.allowedBytes + SLACK_BYTES, `${name}: memory within the limits`)
-    for (const [i, probed] of measured.entries()) {
-      const what = i === 0 ? 'PING' : 'GET'
-      verdict.figure(`${name}: ${what}`, describeProbe(probed))
-      verdict.demand(
-        probed.p99 < P99_MS && probed.unanswered === 0,
-        `${name}: ${what} of others, p99 ${ms(probed.p99)}`,
-      )
+    verdict.demand(excess(worst) <= SLACK_BYTES, `${name}: memory within the limits`)
+    for (const [i, what] of ['PING', 'GET'].entries()) {
+      const probes = measured.flatMap((both) => both[i] ?? [])
+      if (probes.length === 0) continue
+      verdict.figure(`${name}: ${what}`, probes.map(({ p99 }) => p99.toFixed(0)).join(' '))
+      const p99 = median(probes.map((probed) => probed.p99))
+      const unanswered = probes.reduce((sum, probed) => sum + probed.unanswered, 0)
+      verdict.demand(p99 < P99_MS && unanswered === 0, `${name}: ${what} of others, p99 ${ms(p99)}`)
     }
+    if (stolen > 0.02) verdict.figure(`${name}: processor time taken by the host`, `${(stolen * 100).toFixed(0)}%`)
   })
 }
 
@@ -72,6 +85,8 @@ verdict.demand(siege.descriptors <= base, 'descriptors are back at base')
 await siege.lift()
 verdict.demand(siege.problems.length === 0, 'the server ends well', siege.problems.join('\n'))
 verdict.finish()
+
+const excess = ({ grownBytes, allowedBytes }: Cost): number => grownBytes - allowedBytes
 
 /** Processor time of the server, in ms, for one SET that comes in pieces of so many bytes. */
 async function costOf(head: Buffer, pieceBytes: number): Promise<number> {

@@ -1,4 +1,4 @@
-// What the kernel says about a process: its memory and the time it has used. Linux only, by /proc.
+// What the kernel says about a process: its memory and the time it has used; and about the machine's processors. Linux only, by /proc.
 
 import { readFileSync } from 'node:fs'
 
@@ -17,6 +17,17 @@ export function cpuMs(pid: number): number {
   const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ') // from field 3 on; the name may hold spaces
   return (Number(fields[11]) + Number(fields[12])) * 10
+}
+
+/** Of all processors since the machine has started, in ms: the time in which they were wanted, and how much of it a host has given to others. */
+export function processorTimes(): { readonly usedMs: number; readonly stolenMs: number } {
+  // cpu user nice system idle iowait irq softirq steal: in steps of 10 ms
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = readFileSync('/proc/stat', 'latin1')
+    .split('\n')[0]!
+    .split(/\s+/)
+    .slice(1)
+    .map(Number)
+  return { usedMs: (user + nice + system + irq + softirq + steal) * 10, stolenMs: steal * 10 }
 }
 
 function statusKib(pid: number, field: string): number {

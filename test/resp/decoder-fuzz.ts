@@ -13,7 +13,6 @@
 // Everything comes from one seed. A find is made shorter before it is told.
 
 import { Spans } from '../../src/base/spans.ts'
-import { SLICE_BYTES } from '../../src/resp/args.ts'
 import { peekKeys } from '../../src/resp/peek.ts'
 import {
   MAX_LINE_BYTES,
@@ -28,6 +27,8 @@ import { cutAt, type DecodeOptions, decode, latin1, type Outcome, pieces } from 
 import { readReplies } from './redis-parser.ts'
 
 const MIB = 1024 * 1024
+/** What a place in the list of arguments may cost, spare ones too. */
+const PLACE_BYTES = 56
 /** Streams up to this length are cut at every byte. */
 const CUT_EVERYWHERE_BYTES = 48
 const BATCH = 32
@@ -233,9 +234,9 @@ function sameArguments(ours: readonly Buffer[], theirs: readonly Buffer[], who: 
   }
 }
 
-/** Held between packets: what came or its double, 1 MiB ahead where a header promises more, and a slice for each argument. */
+/** Held between packets: what came or its double, 1 MiB ahead where a header promises more, and a place in the list for each argument. */
 function bounded(whole: Outcome, stream: Buffer): void {
-  const most = 2 * stream.length + MIB + 1024 + SLICE_BYTES * (64 + stream.length)
+  const most = 2 * stream.length + MIB + 1024 + PLACE_BYTES * (64 + stream.length)
   if (whole.peakBytes > most) throw new Error(`${whole.peakBytes} bytes held for ${stream.length} received`)
 }
 
@@ -274,7 +275,7 @@ function limited(stream: Buffer, whole: Outcome): void {
   }
   const small: DecodeOptions = { maxBulkBytes: 4, maxQueryBytes: 300 }
   const limits = decode(pieces(stream, 7), small)
-  const most = 2 * (300 + 7) + MIB + 1024 + SLICE_BYTES * 64
+  const most = 2 * (300 + 7) + MIB + 1024 + PLACE_BYTES * 64
   if (limits.peakBytes > most) throw new Error(`${limits.peakBytes} bytes held under a limit of 300`)
   if (limits.commands.length > whole.commands.length) throw new Error('a limit has made commands')
 }

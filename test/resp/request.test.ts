@@ -291,8 +291,41 @@ describe('memory', () => {
     expect(decoder.next()).toBe(READY)
     expect(decoder.next()).toBe(MORE)
     decoder.keep()
-    expect(decoder.args.slices.length).toBeLessThanOrEqual(64)
-    expect(decoder.args.slices.every((slice) => slice.bytes.length === 0)).toBe(true)
+    expect(decoder.args.pins(bytes)).toBe(false)
+    expect(decoder.args.heldBytes).toBeLessThan(8 * KIB)
+  })
+
+  it('many arguments are the same wherever the request is cut, also in a copy', () => {
+    const words = Array.from({ length: 700 }, (_, i) => `k${i}`)
+    const bytes = encodeRequest(words)
+    const decoder = new RequestDecoder({ ...defaultLimits })
+    for (const size of [1, 7, 100, 1000, bytes.length]) {
+      let state = MORE
+      for (let at = 0; at < bytes.length; at += size) {
+        expect(state).toBe(MORE)
+        const piece = Buffer.from(bytes.subarray(at, at + size))
+        decoder.feed(piece, 0, piece.length)
+        state = decoder.next()
+        if (state === MORE) decoder.keep()
+        if (state === MORE) piece.fill(0)
+      }
+      expect(state).toBe(READY)
+      const { args } = decoder
+      const copy = args.copy()
+      expect(words.map((_, i) => args.at(i).key())).toEqual(words)
+      expect(words.map((_, i) => copy.at(i).key())).toEqual(words)
+      expect(decoder.next()).toBe(MORE)
+      decoder.keep()
+    }
+  })
+
+  it('arguments without number are no objects on the heap: two numbers each', () => {
+    const decoder = new RequestDecoder({ ...defaultLimits })
+    const bytes = latin1(`*1048576\r\n${'$0\r\n\r\n'.repeat(50_000)}`)
+    decoder.feed(bytes, 0, bytes.length)
+    expect(decoder.next()).toBe(MORE)
+    decoder.keep()
+    expect(decoder.args.heldBytes).toBeLessThan(50_000 * 2 * 16)
   })
 
   it('a large value in small pieces is copied at most twice: the work grows with the bytes', () => {
