@@ -70,6 +70,7 @@ export class Args {
       this.farBytes = bytes
       this.farShift = 0
     }
+    assert(bytes === this.farBytes, 'arguments of one command in two buffers')
     far[2 * i] = start - this.farShift
     far[2 * i + 1] = end - this.farShift
   }
@@ -142,9 +143,8 @@ export class Args {
 /** Arguments made from texts (latin1) or bytes: for tests, and for commands the server gives itself. */
 export function argsOf(...values: readonly (string | Buffer)[]): Args {
   const args = new Args()
-  for (const value of values) {
-    const bytes = typeof value === 'string' ? Buffer.from(value, 'latin1') : value
-    args.push(bytes, 0, bytes.length)
-  }
+  const bytes = Buffer.concat(values.map((value) => (typeof value === 'string' ? Buffer.from(value, 'latin1') : value)))
+  let at = 0
+  for (const { length } of values) args.push(bytes, at, (at += length))
   return args
 }
