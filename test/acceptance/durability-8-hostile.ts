@@ -10,7 +10,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { median } from '../bench/statistics.ts'
-import { cpuMs, processorTimes, residentBytes } from '../harness/process-stats.ts'
+import { cpuMs, processorTimes, residentBytes, stolenShare } from '../harness/process-stats.ts'
 import { type Cost, Siege, SLACK_BYTES, ways } from '../hostile/siege.ts'
 import { type Probed, startProbe } from './probe.ts'
 import { mib, ms, Verdict } from './verdict.ts'
@@ -40,8 +40,7 @@ for (const name of Object.keys(ways)) {
       costs.push(await siege.stand(name, size))
       measured.push(await Promise.all(probes.map((probe) => probe.stop())))
     }
-    const ended = processorTimes()
-    const stolen = (ended.stolenMs - began.stolenMs) / (ended.usedMs - began.usedMs)
+    const stolen = stolenShare(began, processorTimes())
     const worst = costs.reduce((one, other) => (excess(other) > excess(one) ? other : one))
     const problems = siege.problems.splice(0)
     verdict.figure(

@@ -11,6 +11,7 @@ import { cpus, release, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { CASKY_VERSION } from '../../src/base/version.ts'
 import { run } from '../harness/child.ts'
+import { processorTimes, stolenShare } from '../harness/process-stats.ts'
 import { type Figure, HEADING, line } from './figure.ts'
 import { addToHistory } from './history.ts'
 import { type Effort, type Row, rows } from './rows.ts'
@@ -33,6 +34,8 @@ const effort: Effort = {
   seconds: Number(values.seconds ?? (values.quick ? 1 : 3)),
   scale: Number(values.scale ?? (values.quick ? 0.1 : 1)),
 }
+/** What a host takes of a virtual machine's processors is in every figure: from here on a row says so. */
+const MENTIONED_SHARE = 0.03
 const wanted = positionals.length > 0 ? positionals : Object.keys(rows)
 for (const name of wanted) {
   if (rows[name] === undefined) {
@@ -48,22 +51,29 @@ console.log(
 )
 console.log(HEADING)
 const figures: Figure[] = []
+const beganAll = processorTimes()
 let stage: Stage | undefined
 try {
   for (const name of wanted) {
     const row = rows[name]!
     stage = await stageFor(row, stage)
+    const began = processorTimes()
     for (const figure of await row.measure(stage, effort, name)) {
       figures.push(figure)
       console.log(line(figure))
     }
+    const stolen = stolenShare(began, processorTimes())
+    if (stolen > MENTIONED_SHARE)
+      console.log(`  meanwhile the host took ${(stolen * 100).toFixed(0)}% of the processors`)
   }
 } finally {
   await stage?.close()
 }
 const unmet = figures.filter((figure) => figure.met === false)
 console.log(`\n${figures.filter((figure) => figure.met === true).length} aims met, ${unmet.length} not`)
-const report = { when: new Date().toISOString(), ...circumstances, ...effort, figures }
+const stolen = stolenShare(beganAll, processorTimes())
+console.log(`of the processors' time the host took ${(stolen * 100).toFixed(1)}%`)
+const report = { when: new Date().toISOString(), ...circumstances, ...effort, stolen, figures }
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`)
 if (values.record) addToHistory(report)
 

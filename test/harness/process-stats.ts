@@ -19,8 +19,13 @@ export function cpuMs(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * 10
 }
 
-/** Of all processors since the machine has started, in ms: the time in which they were wanted, and how much of it a host has given to others. */
-export function processorTimes(): { readonly usedMs: number; readonly stolenMs: number } {
+export interface ProcessorTimes {
+  readonly usedMs: number
+  readonly stolenMs: number
+}
+
+/** Of all processors since the machine has started: the time in which they were wanted, and how much of it a host has given to others. */
+export function processorTimes(): ProcessorTimes {
   // cpu user nice system idle iowait irq softirq steal: in steps of 10 ms
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = readFileSync('/proc/stat', 'latin1')
     .split('\n')[0]!
@@ -28,6 +33,11 @@ export function processorTimes(): { readonly usedMs: number; readonly stolenMs: 
     .slice(1)
     .map(Number)
   return { usedMs: (user + nice + system + irq + softirq + steal) * 10, stolenMs: steal * 10 }
+}
+
+/** The part of the wanted time between two looks that a host has taken, 0 to 1. */
+export function stolenShare(began: ProcessorTimes, ended: ProcessorTimes): number {
+  return (ended.stolenMs - began.stolenMs) / Math.max(1, ended.usedMs - began.usedMs)
 }
 
 function statusKib(pid: number, field: string): number {
