@@ -131,7 +131,13 @@ export class FailingDisk {
 
   /** The page cache forgets all that it takes for clean, as it may at any time: for what could not be written that is the end. */
   evict(): void {
-    for (const path of this.paths()) run('dd', `if=${path}`, 'iflag=nocache', 'count=0', 'status=none')
+    for (const path of this.paths()) {
+      try {
+        run('dd', `if=${path}`, 'iflag=nocache', 'count=0', 'status=none')
+      } catch (error) {
+        if (existsSync(path)) throw error // else a merge has removed it since it was listed
+      }
+    }
   }
 
   /** What the files hold now, by path, as readers see it. */
@@ -153,7 +159,7 @@ export class FailingDisk {
 
   private paths(): string[] {
     const paths = readdirSync(this.directory, { recursive: true, encoding: 'utf8' }).map((name) => this.pathOf(name))
-    return paths.filter((path) => statSync(path).isFile())
+    return paths.filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile())
   }
 
   /** Leaves nothing behind. */
