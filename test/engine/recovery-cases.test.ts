@@ -67,11 +67,44 @@ describe('records that a merge has put behind newer ones', () => {
     await store.quiet()
   }
 
-  /** The place of records in the order in which a start reads them. */
+  /** The place of records in the order of the manifest. A start without a good one reads them so. */
   const order = (directory: string, wanted: (record: FoundRecord) => boolean): number[] =>
     allRecords(directory)
       .filter(wanted)
       .map(({ sequence }) => sequence)
+
+  test('a segment that begins earlier and ends later is read first: what is older and read behind it is passed over', async () => {
+    let store = await TestStore.open(freshDirectory(), { ...eager, mergeEnabled: false })
+    store.put('first', 'v')
+    garbage(store, 'a', 'old')
+    await store.seal()
+    // Alive, so that the merge leaves it alone.
+    for (let i = 0; i < 30; i++) store.put(`between ${i}`, 'x'.repeat(100))
+    store.put('k', 'old')
+    store.put('gone', 'old')
+    await store.seal()
+    garbage(store, 'a', 'newer')
+    store.put('k', 'new')
+    store.remove('gone')
+    await store.seal()
+    garbage(store, 'a', 'newest')
+    await ownMerge(store)
+    await store.quiet()
+    const segmentOf = (key: string, kind: number): number =>
+      allRecords(store.directory).findLast((record) => record.key === key && record.kind === kind)!.segment
+    const { segments } = manifestOf(store.directory)
+    const lowOf = (number: number): number => segments.find((segment) => segment.number === number)!.lowSequence
+    const olds = allRecords(store.directory).filter(({ key, kind }) => key === 'k' && kind === 1)
+    expect(olds.length).toBe(2)
+    expect(lowOf(segmentOf('k', 1))).toBeLessThan(lowOf(segmentOf('between 0', 1)))
+    expect(segmentOf('gone', KIND_TOMBSTONE)).toBe(segmentOf('k', 1))
+    for (const by of ['data', 'hints', 'image'] as const) {
+      store = await restart(store, by)
+      expect(await store.get('k')).toBe('new')
+      expect(await store.get('gone')).toBe(null)
+    }
+    await store.close()
+  })
 
   test('an older value, its touch, an older tombstone and an older map are passed over', async () => {
     let store = await TestStore.open(freshDirectory(), { ...eager, mergeEnabled: false })
