@@ -70,6 +70,13 @@ test('who stands in line has a turn in order, and what does not fit waits for th
   expect(tasks.length).toBe(0)
 })
 
+test('behind a crowd turns are half as long', () => {
+  for (let i = 0; i < 70; i++) tick.again(new Busy(String(i), 1))
+  expect(turn()).toBe('0 1')
+  for (let i = 0; i < 3; i++) turn()
+  expect(turn()).toBe('9 10 11')
+})
+
 test('one turn is always had, however long it takes', () => {
   for (const name of ['a', 'b']) tick.again(new Busy(name, 1000))
   expect([turn(), turn()]).toEqual(['a', 'b'])
