@@ -16,6 +16,7 @@ const MUST_BE_WHOLE = [
   'src/engine/merger.ts',
   'src/engine/undo.ts',
   'src/resp/request.ts',
+  'src/resp/args.ts',
 ]
 
 export default defineConfig({

@@ -139,12 +139,3 @@ export class Args {
     return copy
   }
 }
-
-/** Arguments made from texts (latin1) or bytes: for tests, and for commands the server gives itself. */
-export function argsOf(...values: readonly (string | Buffer)[]): Args {
-  const args = new Args()
-  const bytes = Buffer.concat(values.map((value) => (typeof value === 'string' ? Buffer.from(value, 'latin1') : value)))
-  let at = 0
-  for (const { length } of values) args.push(bytes, at, (at += length))
-  return args
-}

@@ -23,8 +23,8 @@ import { serverAdminCommands } from '../../src/commands/server-admin.ts'
 import type { ReplySlot, ServerPort, Session } from '../../src/commands/session.ts'
 import { stringCommands } from '../../src/commands/strings.ts'
 import { type Engine, type MergeControl, NONE, type ScrubControl } from '../../src/engine/engine.ts'
-import { argsOf } from '../../src/resp/args.ts'
 import { ReplyWriter } from '../../src/resp/reply.ts'
+import { argsOf } from '../harness/args.ts'
 
 export const ownCommands = new CommandTable([
   stringCommands,
