@@ -85,7 +85,9 @@ await siege.lift()
 verdict.demand(siege.problems.length === 0, 'the server ends well', siege.problems.join('\n'))
 verdict.finish()
 
-const excess = ({ grownBytes, allowedBytes }: Cost): number => grownBytes - allowedBytes
+function excess({ grownBytes, allowedBytes }: Cost): number {
+  return grownBytes - allowedBytes
+}
 
 /** Processor time of the server, in ms, for one SET that comes in pieces of so many bytes. */
 async function costOf(head: Buffer, pieceBytes: number): Promise<number> {
