@@ -8,7 +8,7 @@
 //
 // The first NEAR arguments are slices that stay. Those beyond are two numbers each, in memory off the heap, and become a slice when somebody asks
 // for it. A hundred clients that send arguments without number, and never the last one, would else fill the heap with millions of slices that
-// live, and each collection of its young part copied them: pauses of 24 to 40 ms, now below 4 (durability-8-hostile).
+// live, and each collection of its young part copied them: pauses of 24 to 40 ms (durability-8-hostile).
 
 import { assert } from '../base/assert.ts'
 import { Slice } from '../base/slice.ts'
