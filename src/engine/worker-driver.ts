@@ -152,8 +152,8 @@ export function workerBackground(directory: string): Background {
   }
 }
 
-// Built: worker.js beside this file, and beside the file that the server was bundled into. Run from source (tests, `npm run dev`): the built one, since a worker thread does not inherit the
-// loader that makes TypeScript run.
+// Built: worker.js beside this file, and beside the file that the server was bundled into. Run from source (tests, `npm run dev`): the built
+// one, since a worker thread does not inherit the loader that makes TypeScript run.
 function workerFile(): string {
   return import.meta.url.endsWith('.ts') ? '../../dist/engine/worker.js' : './worker.js'
 }

@@ -67,7 +67,7 @@ describe('records that a merge has put behind newer ones', () => {
     await store.quiet()
   }
 
-  /** The place of records in the order of the manifest. A start without a good one reads them so. */
+  /** The place of records in the order of the manifest, which is not that in which a start reads them (recovery.ts). */
   const order = (directory: string, wanted: (record: FoundRecord) => boolean): number[] =>
     allRecords(directory)
       .filter(wanted)
