@@ -46,9 +46,13 @@ export function alone(words: Words, casky: number): Figure {
 
 function judged(words: Words, casky: number, redis: number | null, ratio: number | null): Figure {
   const aim = words.aim ?? null
-  const value = ratio ?? casky
-  const met = aim === null ? null : 'atLeast' in aim ? value >= aim.atLeast : value <= aim.atMost
+  const met = isMet(aim, ratio ?? casky)
   return { row: words.row, what: words.what, unit: words.unit, casky, redis, ratio, aim, met }
+}
+
+function isMet(aim: Aim, value: number): boolean | null {
+  if (aim === null) return null
+  return 'atLeast' in aim ? value >= aim.atLeast : value <= aim.atMost
 }
 
 export interface Rounds {
@@ -67,18 +71,20 @@ export function line(figure: Figure): string {
   const range = figure.lowest === undefined ? '' : `(${figure.lowest.toFixed(2)}..${figure.highest!.toFixed(2)})`
   return (
     `${figure.row.padEnd(18)} ${`${figure.what}, ${figure.unit}`.padEnd(30)} ${number(figure.redis).padStart(11)}   ` +
-    `${number(figure.casky).padStart(11)}   ${ratio.padStart(5)}  ${range.padEnd(17)}  ${aimText(figure)}` +
+    `${number(figure.casky).padStart(11)}   ${ratio.padStart(5)}  ${range.padEnd(17)}  ${aimText(figure.aim, figure.ratio ?? figure.casky)}` +
     (figure.other === undefined ? '' : `  other Node: ${number(figure.other).trim()}`)
   )
 }
 
-function aimText({ aim, met }: Figure): string {
+/** What it should be, and whether `value` is. */
+export function aimText(aim: Aim, value: number): string {
   if (aim === null) return ''
   const text = 'atLeast' in aim ? `>= ${aim.atLeast}` : `<= ${aim.atMost}`
-  return met ? `${text} met` : `${text} NOT MET`
+  return isMet(aim, value) ? `${text} met` : `${text} NOT MET`
 }
 
-function number(value: number | null): string {
+/** A figure as people read it; null: there is none. */
+export function number(value: number | null): string {
   if (value === null) return '-'
   return value >= 1000 ? Math.round(value).toLocaleString('en') : value.toPrecision(3)
 }

@@ -4,6 +4,7 @@ import { expect, it } from 'vitest'
 import { alone, compared, single } from './figure.ts'
 import { regressions } from './history.ts'
 import { buildPlan, type Plan } from './plan.ts'
+import { table } from './table.ts'
 
 const rounds = { casky: [90, 110, 100], redis: [100, 100, 100], other: [] }
 
@@ -27,6 +28,30 @@ it('tells what is more than a twentieth worse than before, in either direction',
   ]
   const worse = regressions({ rate: 1, memory: 1, better: 1 }, now)
   expect(worse).toEqual(['rate: 0.940, was 1.00 at the last record', 'memory: 1.10, was 1.00 at the last record'])
+})
+
+it('puts the medians of several runs into a table, and judges them by the aim', () => {
+  const report = (casky: number, memory: number): Parameters<typeof table>[0][number] => ({
+    when: '',
+    stolen: 0,
+    figures: [
+      single({ row: 'set-p1', what: 'SET P=1', unit: '/s', aim: { atLeast: 1 } }, casky, 100_000),
+      single({ row: 'set-p1 p99', what: 'SET P=1', unit: 'ms' }, 1, 2),
+      alone({ row: 'keydir', what: 'keydir a key', unit: 'bytes', aim: { atMost: 40 } }, memory),
+    ],
+  })
+  expect(table([report(90_000, 38), report(110_000, 39), report(120_000, 44)])).toEqual([
+    '|  | redis-server | Casky | ratio | aim |',
+    '|---|---|---|---|---|',
+    '| SET P=1, /s | 100,000 | 110,000 | 1.10 (0.90..1.20) | >= 1 met |',
+    '| p99 of SET P=1, ms | 2.00 | 1.00 | 0.50 (0.50..0.50) |  |',
+    '| keydir a key, bytes | - | 39.0 |  | <= 40 met |',
+  ])
+  expect(
+    table([report(90_000, 44)])
+      .slice(2)
+      .join(),
+  ).toMatch(/0.90 \| >= 1 NOT MET.*44.0 \| {2}\| <= 40 NOT MET/)
 })
 
 it('builds the same plan from the same words, with the part of reads and the popularity asked for', () => {
