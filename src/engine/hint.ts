@@ -15,6 +15,7 @@
 // is a cache: missing, short, damaged or of another segment, length or salt, and the data is read instead and the hint made again.
 // It carries no hashes of keys: the keydir's hash is seeded, and hashing a key anew costs less than reading four more bytes of it.
 
+import { copyBytes } from '../base/copy.ts'
 import { crc32 } from '../base/crc32.ts'
 import { dataName, hintName, temporary } from './filename.ts'
 import { FilterBuilder, filterHash, SharpFilter } from './filter.ts'
@@ -81,7 +82,7 @@ export class HintBuilder {
       view.setInt32(at + 4, Math.floor(head.expiry / 2 ** 32), true)
       at += 8
     }
-    this.bytes.set(from.subarray(head.keyStart, head.keyStart + head.keyLength + value), at)
+    copyBytes(from, head.keyStart, head.keyStart + head.keyLength + value, this.bytes, at)
     this.length += length
     this.count++
     if (head.kind !== KIND_TOMBSTONE) this.filter.add(head.database, from, head.keyStart, head.valueStart)

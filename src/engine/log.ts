@@ -15,6 +15,7 @@
 
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
+import { copyBytes } from '../base/copy.ts'
 import { MAX_BATCH_BYTES, MAX_SEGMENT_BYTES } from '../base/limits.ts'
 import type { Slice } from '../base/slice.ts'
 import {
@@ -38,8 +39,6 @@ import { shortWrite } from './task.ts'
 const SYNCHRONOUS_WRITE_BYTES = 2 * 1024 * 1024
 /** A segment this long waits for the next one: what is left to its hard limit must hold the largest batch. */
 const CROWDED_BYTES = MAX_SEGMENT_BYTES - 1.25 * MAX_BATCH_BYTES
-/** Up to this many bytes a loop copies faster than a call into the runtime (measured: 64-96 on Node 20 and 24). */
-const LOOP_COPY_BYTES = 64
 
 /** What failed: a write or sync of the log, or the manifest (upkeep.ts). */
 export type FailedCall = 'write' | 'sync' | 'manifest'
@@ -179,8 +178,8 @@ export class Log {
     this.makeRoom(length, kind)
     const block = this.tail.room(this.active, length)
     const at = block.length
-    copy(key.bytes, key.start, key.end, block.bytes, at + head)
-    if (value !== null) copy(value.bytes, value.start, value.end, block.bytes, at + head + keyLength)
+    copyBytes(key.bytes, key.start, key.end, block.bytes, at + head)
+    if (value !== null) copyBytes(value.bytes, value.start, value.end, block.bytes, at + head + keyLength)
     this.lastBytes = block.bytes
     this.lastValueAt = at + head + keyLength
     const { active } = this
@@ -586,12 +585,4 @@ export class Log {
 interface Waiter {
   readonly sequence: number
   readonly done: (error: Error | null) => void
-}
-
-function copy(from: Uint8Array, start: number, end: number, to: Buffer, at: number): void {
-  if (end - start > LOOP_COPY_BYTES) {
-    to.set(from.subarray(start, end), at)
-    return
-  }
-  for (let i = start; i < end; i++) to[at++] = from[i] as number
 }

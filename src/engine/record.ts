@@ -34,6 +34,7 @@
 //
 // This file says what it sees. What to do about it is for the caller (recovery, merge, a read).
 
+import { copyBytes } from '../base/copy.ts'
 import { crc32 } from '../base/crc32.ts'
 import { MAX_KEY_BYTES, MAX_VALUE_BYTES } from '../base/limits.ts'
 
@@ -244,7 +245,7 @@ export function moveRecord(
   toOffset: number,
 ): number {
   const length = head.end - fromAt
-  to.set(from.subarray(fromAt, head.end), toAt)
+  copyBytes(from, fromAt, head.end, to, toAt)
   const fromMask = headMask(fromSalt, fromOffset)
   const toMask = headMask(toSalt, toOffset)
   toView.setUint16(toAt + 10, flags, true)

@@ -22,11 +22,12 @@
 // A put that needs a page evicts one or two, so its work is bounded; when even that gave none (everything is hot), the value is not cached, which
 // is always allowed. The capacity is for everything: pages, index and ghost.
 
+import { copyBytes } from '../../base/copy.ts'
 import type { Slice } from '../../base/slice.ts'
 import { MAX_SPANS } from '../../base/spans.ts'
 import { Buckets } from '../keydir/buckets.ts'
 import { mix, randomSeed } from '../keydir/key-hash.ts'
-import { copyBytes, Memory } from '../keydir/memory.ts'
+import { Memory } from '../keydir/memory.ts'
 import { PageQueue } from './page-queue.ts'
 
 const PAGE_BYTES = 256 * 1024

@@ -13,9 +13,10 @@
 //
 // What `locate` and friends hand out points into the arena and is good until the next free.
 
+import { copyBytes } from '../../base/copy.ts'
 import type { Slice } from '../../base/slice.ts'
 import type { KeyHash } from './key-hash.ts'
-import { CHUNK_BYTES, copyBytes, Memory, ownBytes } from './memory.ts'
+import { CHUNK_BYTES, Memory, ownBytes } from './memory.ts'
 
 const CHUNK_UNITS_SHIFT = 17
 const CHUNK_UNITS_MASK = (1 << CHUNK_UNITS_SHIFT) - 1

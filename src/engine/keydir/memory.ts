@@ -92,12 +92,3 @@ export function ownBytes(length: number): Buffer {
 export function bytesOf(array: Int32Array | Uint32Array | Float64Array | Uint8Array): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
 }
-
-/** Copies source[start, end) to target at `at`. A call into C++ costs more than a loop over a few hundred bytes (measured: 256). */
-export function copyBytes(source: Uint8Array, start: number, end: number, target: Uint8Array, at: number): void {
-  if (end - start > 256) {
-    target.set(source.subarray(start, end), at)
-    return
-  }
-  for (let i = start; i < end; i++) target[at++] = source[i] as number
-}
