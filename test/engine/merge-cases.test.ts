@@ -542,6 +542,28 @@ describe('while a merge runs', () => {
   })
 })
 
+test('inputs whose sequences interleave give an output in ascending sequence', async () => {
+  const store = await TestStore.open(freshDirectory())
+  const segment = async (keys: string, times = 1): Promise<void> => {
+    for (let i = 0; i < times; i++) for (const key of keys) store.put(key, `${key}${i}`)
+    await store.seal()
+  }
+  await segment('abc', 2)
+  await segment('def') // nothing dead: the first merge passes it over
+  await segment('ghi', 2)
+  expect(await store.merge()).toBeGreaterThan(0)
+  await segment('ag') // of the output, which lies around what it passed over
+  await segment('e')
+  expect(await store.merge()).toBeGreaterThan(0)
+  const records = allRecords(store.directory)
+  for (const number of new Set(records.map(({ segment }) => segment))) {
+    const sequences = records.filter(({ segment }) => segment === number).map(({ sequence }) => sequence)
+    expect(sequences).toEqual([...sequences].sort((a, b) => a - b))
+  }
+  expect(records.map(({ key }) => key).join('')).toContain('bcdfhi')
+  await store.close()
+})
+
 test('members of finished batches become plain records: their end is not copied', async () => {
   const store = await TestStore.open(freshDirectory())
   store.batch(() => {
