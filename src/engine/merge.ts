@@ -231,7 +231,7 @@ function* openInput(storage: Storage, { number }: MergeInput): Task<StorageFile>
   }
 }
 
-// Takes in the records that come next in sequence. Returns the bytes read for it.
+// Takes in the records that come next in sequence. Returns their bytes, with the anchors between them.
 function* fill(batch: Batch, readers: readonly Reader[]): Task<number> {
   let bytes = 0
   batch.clear()
@@ -289,7 +289,7 @@ class Batch {
   bytes: Buffer
   view: DataView
   length = 0
-  /** Record i lies at bytes[starts[i], ends[i]). */
+  /** Record i lies at bytes[starts[i], ends[i]); between two there may be anchors and ends of batches, which nobody asks for. */
   readonly starts: Uint32Array
   readonly ends: Uint32Array
   readonly inputs: MergeInput[] = []
@@ -343,11 +343,11 @@ class Batch {
     let to: number
     do {
       this.note(input, scanner, before + scanner.at - from)
-      to = head.end
+      to = head.end // from here on `head` is the next record's, or nobody's
       this.length = before + to - from
       isHeld = stepHeld(scanner)
     } while (isHeld && head.sequence < sequence && !this.full)
-    this.reserve(before)
+    this.grow(before)
     copyBytes(scanner.bytes, from, to, this.bytes, before)
     return isHeld
   }
@@ -366,8 +366,8 @@ class Batch {
     this.keyLengths[i] = head.keyLength
   }
 
-  // Room for `length` bytes; the first `kept` stay.
-  private reserve(kept: number): void {
+  // Makes room for this.length bytes; the first `kept` of them are there already.
+  private grow(kept: number): void {
     if (this.length <= this.bytes.length) return
     const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.length))
     this.bytes.copy(grown, 0, 0, kept)
@@ -489,6 +489,7 @@ class OutputWriter {
     const status = readHead(batch.bytes, batch.view, from, batch.ends[i] as number, input.salt, fromOffset, head)
     assert(status === HEAD_GOOD, 'what was read as good is good in the batch')
     const bytes = head.end - from
+    assert(this.hasRoom(bytes), 'room for the record was made')
     const output = this.outputs[this.outputs.length - 1] as MergeOutput
     const toOffset = output.validBytes
     moveRecord(
