@@ -19,7 +19,7 @@ export interface Report {
 export function table(reports: readonly Report[]): string[] {
   const all = reports.flatMap(({ figures }) => figures)
   const hasOther = all.some(({ other }) => other !== undefined)
-  const heading = ['', 'redis-server', 'Casky', ...(hasOther ? ['on the LTS Node'] : []), 'ratio', 'aim']
+  const heading = ['', 'redis-server', 'Casky', ...(hasOther ? ['on the other Node'] : []), 'ratio', 'aim']
   const lines = [`| ${heading.join(' | ')} |`, `|${'---|'.repeat(heading.length)}`]
   for (const row of new Set(all.map((figure) => figure.row))) {
     const runs = all.filter((figure) => figure.row === row)
