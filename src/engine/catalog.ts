@@ -26,7 +26,7 @@ export class Catalog {
   nextNumber: number
   /** No lower sequence is given out again; asked at each commit. */
   nextSequence: () => number = () => 1
-  giveUpReserve: () => Task<void> = function* () {}
+  giveUpReserve: () => Task<unknown> = function* () {}
   /** How often a sync of the directory has failed, or may have. Names made before the last time, and not synced before it, may be lost. */
   directoryFailures = 0
 

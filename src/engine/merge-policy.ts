@@ -2,6 +2,7 @@
 // the options of its Erlang implementation): a *trigger* starts a merge, lower *thresholds* say what else is worth taking along.
 
 import type { EngineSettings } from './engine.ts'
+import { NO_CLAIM, type Room } from './reserve.ts'
 
 export interface SegmentFacts {
   readonly number: number
@@ -25,6 +26,8 @@ export interface Choice {
   readonly verdicts: ReadonlyMap<number, string>
   /** Bytes that would go. */
   readonly freedBytes: number
+  /** What the outputs take, as far as can be told. */
+  readonly outputs: Room
 }
 
 /** Bytes read by one merge: its inputs stay on disk until its outputs count, so a large one needs much room for long. */
@@ -91,6 +94,12 @@ function droppableTombstones({ tombstoneBytes, deadBeforeIt }: SegmentFacts, { s
   return Math.min(tombstoneBytes, Math.max(0, droppable))
 }
 
+/** How many files so many bytes of records will be: one more than if each were full. */
+const filesFor = (bytes: number, { segmentSizeBytes }: EngineSettings): number =>
+  bytes === 0 ? 0 : Math.ceil(bytes / segmentSizeBytes) + 1
+
+const UNLIMITED: Room = { bytes: Number.POSITIVE_INFINITY, files: Number.POSITIVE_INFINITY }
+
 /** On a full disk every segment with so many percent of dead records is worth it. */
 const FRAGMENTATION_WHEN_FULL = 5
 
@@ -102,7 +111,7 @@ export const whenFull = (settings: EngineSettings): EngineSettings => ({
 })
 
 /**
- * What a merge would take now. `asked`: somebody said MERGE, so anything worth it counts, not only what passes a trigger. `roomBytes`: what the
+ * What a merge would take now. `asked`: somebody said MERGE, so anything worth it counts, not only what passes a trigger. `room`: what the
  * outputs may have; a segment whose live records do not fit waits until others have made room. `below`: numbers from here on did not exist yet
  * when it was asked for.
  */
@@ -110,7 +119,7 @@ export function chooseInputs(
   all: readonly SegmentFacts[],
   settings: EngineSettings,
   asked: boolean,
-  roomBytes = Number.POSITIVE_INFINITY,
+  room: Room = UNLIMITED,
   below = Number.POSITIVE_INFINITY,
 ): Choice {
   const verdicts = new Map<number, string>()
@@ -149,13 +158,14 @@ export function chooseInputs(
   }
   if (!triggered) {
     for (const { facts } of candidates) verdicts.set(facts.number, 'worth it, but nothing has passed a trigger')
-    return { inputs: [], verdicts, freedBytes: 0 }
+    return { inputs: [], verdicts, freedBytes: 0, outputs: NO_CLAIM }
   }
   // Most reclaimed for least copied first, within one merge's size.
   candidates.sort((a, b) => b.share - a.share || a.facts.number - b.facts.number)
   const inputs: number[] = []
   let bytes = 0
   let keptBytes = 0
+  let livingBytes = 0
   let freedBytes = 0
   for (const { facts, reclaim } of candidates) {
     if (inputs.length === MAX_MERGE_INPUTS || (inputs.length > 0 && bytes + facts.bytes > MAX_MERGE_BYTES)) {
@@ -163,17 +173,20 @@ export function chooseInputs(
       continue
     }
     const kept = facts.bytes - reclaim
-    if (keptBytes + kept > roomBytes) {
+    // Of nothing that lives no output is made: where no file is to be had, such segments can still go.
+    const living = facts.liveBytes + Math.max(0, facts.tombstoneBytes + facts.deadBytes - reclaim)
+    if (keptBytes + kept > room.bytes || filesFor(livingBytes + living, settings) > room.files) {
       verdicts.set(facts.number, NO_ROOM)
       continue
     }
     inputs.push(facts.number)
     bytes += facts.bytes
     keptBytes += kept
+    livingBytes += living
     freedBytes += reclaim
     verdicts.set(facts.number, 'picked')
   }
-  return { inputs, verdicts, freedBytes }
+  return { inputs, verdicts, freedBytes, outputs: { bytes: keptBytes, files: filesFor(livingBytes, settings) } }
 }
 
 /** True when the hour of the day lies in the window: 'always', 'never' or 'HH-HH' (local hours, may pass midnight). */

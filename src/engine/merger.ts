@@ -41,15 +41,21 @@ import {
 } from './merge-policy.ts'
 import type { Steering } from './pace.ts'
 import { KIND_SYSTEM, KIND_TOMBSTONE, KIND_TOUCH } from './record.ts'
+import { NO_CLAIM, type Reserve, type Room } from './reserve.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
 import { NO_SLOT, NOT_KNOWN, type Segment } from './segments.ts'
-import { type Task, wait } from './task.ts'
+import type { Space } from './storage.ts'
+import { isOutOfRoom, run, type Task, wait } from './task.ts'
 
 /** After a seal or a merge the next check comes soon, but not at once: seals come in bursts. */
 const SOON_MS = 50
 const RETRY_AFTER_FAILURE_MS = 10_000
 /** What outputs may take of what is free: hints, manifests and deletes need some too. */
 const PART_OF_ROOM = 0.8
+/** Of the files: the log's next segment, and a manifest beside the one before. */
+const FILES_OF_OTHERS = 2
+/** While it is being found out. */
+const ALL_OF_IT: Room = { bytes: Number.POSITIVE_INFINITY, files: Number.POSITIVE_INFINITY }
 
 /** The verdict where there may be more outputs than there can be segments. */
 const NO_SLOTS = 'no room: its outputs are more segments than are left; raise segment-size'
@@ -63,6 +69,9 @@ export class Merger implements MergeControl {
   private readonly random: () => number
   private readonly seal: (done: (error: Error | null) => void) => void
   private readonly onOutputs: (freedBytes: number) => void
+  private readonly reserve: Reserve
+  /** Gives something up where a merge has no room on a full disk. False: there is nothing. */
+  private readonly giveWay: () => Task<boolean>
 
   private running: Steering | null = null
   private busy = false
@@ -98,6 +107,8 @@ export class Merger implements MergeControl {
     random: () => number,
     seal: (done: (error: Error | null) => void) => void,
     onOutputs: (freedBytes: number) => void,
+    reserve: Reserve,
+    giveWay: () => Task<boolean>,
   ) {
     this.store = store
     this.catalog = catalog
@@ -105,6 +116,8 @@ export class Merger implements MergeControl {
     this.random = random
     this.seal = seal
     this.onOutputs = onOutputs
+    this.reserve = reserve
+    this.giveWay = giveWay
     this.schedule(this.interval())
   }
 
@@ -124,7 +137,7 @@ export class Merger implements MergeControl {
   }
 
   // Somebody said MERGE: what lies in the active segment counts as well, so it is sealed first; unless there can be no other one before
-  // a merge has made room.
+  // a merge has made room (of segments, or on the disk).
   private askedFor(): void {
     this.busy = true
     this.asked = true
@@ -132,7 +145,7 @@ export class Merger implements MergeControl {
     this.freedForWaiters = 0
     this.seal((error) => {
       this.askedBelow = this.catalog.nextNumber
-      if (error !== null && (error as { code?: string }).code !== NO_SLOT) return this.finish(error, 0)
+      if (error !== null && !isWithoutRoom(error)) return this.finish(error, 0)
       // What a FLUSHALL has left behind still counts as alive.
       this.store.doomed.whenFreed(() => {
         if (!this.begin(true)) this.finish(null, 0)
@@ -251,18 +264,17 @@ export class Merger implements MergeControl {
   }
 
   private begin(asked: boolean): boolean {
-    const { gate, settings, segments } = this.store
+    const { gate, settings } = this.store
     if (this.closed) return false
     const wanted = (gate & GATE_FULL) === 0 ? settings : whenFull(settings)
     const below = asked ? this.askedBelow : Number.POSITIVE_INFINITY
-    if (chooseInputs(this.segmentFacts(), wanted, asked, undefined, below).inputs.length === 0) return false
+    const choose = (room?: Room): Choice => chooseInputs(this.segmentFacts(), wanted, asked, room, below)
+    if (choose().inputs.length === 0) return false
     this.busy = true
-    // Outputs lie beside their inputs until they count: a disk that is nearly full must have room for them.
-    segments.storage.space((error, space) => {
-      const roomBytes = error === null ? space.free * PART_OF_ROOM : Number.POSITIVE_INFINITY
-      const choice = chooseInputs(this.segmentFacts(), wanted, asked, roomBytes, below)
-      if (this.closed) this.finish(new Error('the store is closing'), this.freedForWaiters)
-      else if (choice.inputs.length > 0 && this.hasSlots(choice.inputs)) this.run(choice, asked)
+    run(this.fitting(choose), (error, fitting) => {
+      if (this.closed) return this.finish(new Error('the store is closing'), this.freedForWaiters)
+      const choice = error === null ? (fitting as Choice) : choose() // nobody knows how much room there is: it is tried
+      if (choice.inputs.length > 0 && this.hasSlots(choice.inputs)) this.run(choice, asked)
       else {
         this.notBefore = this.store.clock.monotonic() + RETRY_AFTER_FAILURE_MS
         const why = new Error(choice.inputs.length > 0 ? NO_SLOTS : NO_ROOM)
@@ -270,6 +282,23 @@ export class Merger implements MergeControl {
       }
     })
     return true
+  }
+
+  // Outputs lie beside their inputs until they count: a disk that is nearly full must have room for them. On a full one a merge is what makes
+  // room, so others give way to it.
+  private *fitting(choose: (room: Room) => Choice): Task<Choice> {
+    const { store, reserve } = this
+    yield* reserve.whenStill()
+    reserve.claim = ALL_OF_IT
+    for (;;) {
+      const { free, freeFiles = Number.POSITIVE_INFINITY } = yield* wait<Space>((done) =>
+        store.segments.storage.space(done),
+      )
+      const choice = choose({ bytes: free * PART_OF_ROOM, files: freeFiles - FILES_OF_OTHERS })
+      if (choice.inputs.length > 0 || this.closed || (store.gate & GATE_FULL) === 0) return choice
+      const isGiven = yield* wait<boolean>((done) => this.catalog.enqueue(this.giveWay, done as never))
+      if (!isGiven) return choice
+    }
   }
 
   // Outputs are segments beside their inputs, and nothing can be done about them once entries point there.
@@ -315,6 +344,7 @@ export class Merger implements MergeControl {
       portions: store.portions,
     }
     catalog.nextNumber += count
+    this.reserve.claim = choice.outputs
     const failures = store.log.failures
     const { directoryFailures } = catalog
     const startedAt = store.clock.monotonic()
@@ -389,6 +419,7 @@ export class Merger implements MergeControl {
   private finish(error: Error | null, freed: number): void {
     this.busy = false
     this.asked = false
+    this.reserve.claim = NO_CLAIM
     if (this.askedAgain && !this.closed) {
       this.askedFor()
       return
@@ -603,6 +634,8 @@ export class Merger implements MergeControl {
     done()
   }
 }
+
+const isWithoutRoom = (error: Error): boolean => isOutOfRoom(error) || (error as { code?: string }).code === NO_SLOT
 
 function factsOf(segment: Segment): SegmentFacts {
   const { number, liveBytes, deadBytes, tombstoneBytes, tombstones, sealed, hinted, damaged } = segment

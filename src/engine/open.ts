@@ -8,7 +8,7 @@ import { Bitcask, tailShare } from './bitcask.ts'
 import { Catalog } from './catalog.ts'
 import { Databases } from './databases.ts'
 import type { Engine, EngineEvents, EngineSettings } from './engine.ts'
-import { dataName, hintName, isTemporary, parseSegmentName } from './filename.ts'
+import { dataName, hintName, parseSegmentName } from './filename.ts'
 import { Fuse } from './fuse.ts'
 import { readImage, removeImage } from './image.ts'
 import { Keydir } from './keydir/keydir.ts'
@@ -212,15 +212,16 @@ const withoutSlot = (error: Error): RecoveryError =>
     `The store has as many segments as it can, and its log needs one more (${error.message}). Nothing is lost.`,
   )
 
-// What an interrupted job has left, then hints. Of the segments whose data says the same: that of a damaged one may be all there is.
+// A hint. Of a segment whose data says the same: that of a damaged one may be all there is. And of one that nobody reads: a scrub would call it
+// damage. It must not be made again before it has gone.
 function* giveUpCache(storage: Storage, segments: Segments): Task<boolean> {
-  for (const name of yield* list(storage, '')) {
-    if (isTemporary(name) && (yield* attempt(unlink(storage, name)))) return true
-  }
   for (const segment of segments.all()) {
-    if (!segment.hinted || segment.damaged) continue
+    if (!segment.hinted || segment.damaged || segment.pins > 0) continue
     segment.hinted = false
-    if (yield* attempt(unlink(storage, hintName(segment.number)))) return true
+    segment.hintNotBefore = Number.POSITIVE_INFINITY
+    const isGone = yield* attempt(unlink(storage, hintName(segment.number)))
+    segment.hintNotBefore = 0
+    if (isGone) return true
   }
   return false
 }
@@ -280,7 +281,8 @@ function* fromImage(
     segment.listed = true
     segment.sealed = true
     segment.damaged = each.damaged
-    segment.hinted = fact.hinted
+    // Its name may have been lost by a sync of the directory that failed in an earlier life (found by power cuts).
+    segment.hinted = fact.hinted && present.has(hintName(each.number))
     segment.sizeBytes = each.validBytes
     segment.flushedBytes = each.validBytes
     segment.syncedBytes = each.validBytes

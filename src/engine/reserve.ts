@@ -8,16 +8,33 @@
 // reserve is given up: with it the log is repaired and manifests are committed, so that merges can make room, and so that a start succeeds.
 // Deletes are refused until it is back.
 //
-// What is given up is free, and others on that disk may take it. A start that finds not a byte left gives up hints, which are caches.
+// What is given up is free, and others on that disk may take it. Where there is no room even for the last reserve, hints go, which are caches:
+// at a start, and while all writes are refused.
+//
+// A merge and the reserve live on the same room: each looks at what is free, and then takes it bit by bit. So a merge waits until no reserve is being
+// built, and says what it counts on (`claim`), which is not free for a reserve then. (A merge failed for want of the files that the last reserve took.)
 //
 //   whole       reserve and last reserve are there
 //   not whole   writes that grow are refused (GATE_FULL)
 //   spent       the last one is given up as well: all writes are refused
 
 import { randomFillSync } from 'node:crypto'
-import { IMAGE, LAST_RESERVE, LAST_SPARE_FILES, RESERVE, SPARE_FILES, temporary } from './filename.ts'
+import { IMAGE, isTemporary, LAST_RESERVE, LAST_SPARE_FILES, RESERVE, SPARE_FILES, temporary } from './filename.ts'
 import type { Space, Storage, StorageFile } from './storage.ts'
-import { close, isMissing, open, rename, shortWrite, size, sync, type Task, unlink, wait } from './task.ts'
+import {
+  attempt,
+  close,
+  isMissing,
+  list,
+  open,
+  rename,
+  shortWrite,
+  size,
+  sync,
+  type Task,
+  unlink,
+  wait,
+} from './task.ts'
 
 const CHUNK_BYTES = 1024 * 1024
 /** What a start writes besides the end of the log: two segments' headers and a manifest. */
@@ -31,11 +48,21 @@ const PART_OF_DISK = 0.05
 /** A segment's header and a manifest of some thousand segments, or a quarter of a small reserve. */
 const LAST_BYTES = 1024 * 1024
 
+/** What somebody may take of the disk, or wants of it. */
+export interface Room {
+  readonly bytes: number
+  readonly files: number
+}
+
+export const NO_CLAIM: Room = { bytes: 0, files: 0 }
+
 export class Reserve {
   private readonly storage: Storage
   private readonly wantedBytes: number
   /** Removes a file that is only a cache, and says whether there was one. */
-  private readonly giveUpCache: () => Task<boolean>
+  readonly giveUpCache: () => Task<boolean>
+  /** What a merge that is under way counts on. */
+  claim: Room = NO_CLAIM
   /** How long it is, or would be. */
   sizeBytes = 0
   /** The reserve is there. */
@@ -46,6 +73,8 @@ export class Reserve {
   private givenUp = 0
   /** No file may have more bytes: with less, that is all the reserve there can be. */
   private longestFile = Number.POSITIVE_INFINITY
+  private building = false
+  private readonly waiting: (() => void)[] = []
 
   constructor(storage: Storage, wantedBytes: number, giveUpCache: () => Task<boolean>) {
     this.storage = storage
@@ -53,8 +82,26 @@ export class Reserve {
     this.giveUpCache = giveUpCache
   }
 
-  /** Builds what is not there. Throws ENOSPC while the disk has no room for it and as much again. */
+  /**
+   * Builds what is not there. Throws ENOSPC while the disk has no room for it and as much again, EAGAIN while a merge counts on that room. Never
+   * twice at a time.
+   */
   *build(): Task<void> {
+    this.building = true
+    try {
+      yield* this.buildParts()
+    } finally {
+      this.building = false
+      for (const each of this.waiting.splice(0)) each()
+    }
+  }
+
+  /** Waits until nothing is being built. */
+  *whenStill(): Task<void> {
+    if (this.building) yield* wait<void>((done) => this.waiting.push(() => done(null)))
+  }
+
+  private *buildParts(): Task<void> {
     if (this.wantedBytes === 0) {
       this.whole = true
       return
@@ -75,7 +122,11 @@ export class Reserve {
     if ((yield* this.length(name)) >= Math.min(bytes, this.longestFile)) return
     yield* this.remove(name)
     yield* this.remove(temporary(name))
-    if (!(yield* this.isHad(name, bytes, spares, times))) throw noRoom()
+    while (!(yield* this.isHad(name, bytes, spares, times))) {
+      // Without the last one not even a delete is accepted.
+      if (name !== LAST_RESERVE || !(yield* this.giveUpCache())) throw noRoom()
+    }
+    if (!(yield* this.isHad(name, bytes, spares, times, this.claim))) throw notNow()
     const { freeFiles } = yield* this.space()
     if (freeFiles !== undefined) for (const spare of spares) yield* this.spare(spare)
     const file = yield* open(this.storage, temporary(name), 'create')
@@ -101,8 +152,8 @@ export class Reserve {
   }
 
   /**
-   * Gives up as much of it as is needed where the disk has no room for so many bytes, and some more, then caches: at a start. What that has
-   * to write is little, and a disk that somebody has filled meanwhile must not keep the store from coming back.
+   * Gives up as much of it as is needed where the disk has no room for so many bytes, and some more, then what an interrupted job has left, then
+   * caches: at a start. What that has to write is little, and a disk that somebody has filled meanwhile must not keep the store from coming back.
    */
   *makeRoom(bytes: number): Task<void> {
     try {
@@ -110,6 +161,8 @@ export class Reserve {
         if (yield* this.hasRoom(bytes)) return
         yield* this.giveUp()
       }
+      for (const name of yield* list(this.storage, ''))
+        if (isTemporary(name)) yield* attempt(unlink(this.storage, name))
       while (!(yield* this.hasRoom(bytes)) && (yield* this.giveUpCache()));
     } catch {
       // Then the writes will tell.
@@ -135,21 +188,29 @@ export class Reserve {
   }
 
   /** It is there, or there is room for it. */
-  private *isHad(name: string, bytes: number, spares: readonly string[], times: number): Task<boolean> {
+  private *isHad(
+    name: string,
+    bytes: number,
+    spares: readonly string[],
+    times: number,
+    claim = NO_CLAIM,
+  ): Task<boolean> {
     if ((yield* this.length(name)) >= bytes) return true
     const { free, freeFiles = Number.POSITIVE_INFINITY } = yield* this.space()
-    return free >= times * bytes && freeFiles >= times * (1 + spares.length)
+    return free - claim.bytes >= times * bytes && freeFiles - claim.files >= times * (1 + spares.length)
   }
 
-  /** Gives bytes back to the disk: the reserve, or what is left of it. */
-  *giveUp(): Task<void> {
+  /** Gives bytes back to the disk: the reserve, or what is left of it. Returns whether there was any. */
+  *giveUp(): Task<boolean> {
     this.givenUp++
     const isThere = (yield* this.length(RESERVE)) >= 0
     this.whole = false
     for (const name of [RESERVE, ...SPARE_FILES, ...LEFT_OVER]) yield* this.remove(name)
-    if (isThere || this.wantedBytes === 0) return
+    if (isThere || this.wantedBytes === 0) return isThere
+    const isLastThere = (yield* this.length(LAST_RESERVE)) >= 0
     this.spent = true
     for (const name of [LAST_RESERVE, ...LAST_SPARE_FILES]) yield* this.remove(name)
+    return isLastThere
   }
 
   private bytes(total: number): number {
@@ -189,6 +250,8 @@ export class Reserve {
 }
 
 const noRoom = (): Error => Object.assign(new Error('no room for the reserve'), { code: 'ENOSPC' })
+
+const notNow = (): Error => Object.assign(new Error('a merge counts on the room for the reserve'), { code: 'EAGAIN' })
 
 /** Random bytes. Where no file may have so many (ulimit -f), fewer. Returns how many. */
 function* fill(file: StorageFile, bytes: number): Task<number> {

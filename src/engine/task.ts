@@ -149,7 +149,7 @@ export function begin<T>(start: (done: Done<T>) => void): () => Task<T> {
 }
 
 /** Whether it could be done. For what is only tidier when it is. */
-export function* attempt(task: Task<void>): Task<boolean> {
+export function* attempt(task: Task<unknown>): Task<boolean> {
   try {
     yield* task
     return true

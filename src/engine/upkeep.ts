@@ -104,6 +104,8 @@ export class Upkeep {
         this.expiryBytes = Math.max(0, this.expiryBytes - freedBytes)
         this.makeHints()
       },
+      reserve,
+      () => this.giveWay(),
     )
     this.scrubber = new Scrubber(
       store,
@@ -184,6 +186,15 @@ export class Upkeep {
         this.merger.reconsider()
       },
     )
+  }
+
+  // To a merge, on a full disk: hints first, then what is left of the reserve.
+  private *giveWay(): Task<boolean> {
+    const { reserve } = this
+    if (yield* reserve.giveUpCache()) return true
+    const isGiven = yield* reserve.giveUp()
+    if (reserve.spent) this.diskIsFull()
+    return isGiven
   }
 
   // The log can still grow, but not for ever; and what keeps it from going over keeps merges from making room.

@@ -85,6 +85,7 @@ export const byOthers = (setting: Setting): Promise<Outcome> =>
 export const byInodes = (setting: Setting): Promise<Outcome> =>
   told(setting, {}, async (story, disk) => {
     await story.write(1000)
+    await story.untilReserved()
     disk.fillInodes(0)
     await story.writeUntilRefused()
     await story.refusesWritesOnly('no inodes')

@@ -3,7 +3,10 @@
 // Every step plays its commands through the accounts (accounts.ts), so that at any time each key's content can be asked for and judged. A wait
 // here is for a state that the server promises to reach by itself, and gives up with the server's log when it does not.
 
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { RESERVE } from '../../src/engine/filename.ts'
 import { markedValue } from '../crash/workload.ts'
 import { run } from '../harness/child.ts'
 import type { RawConnection } from '../harness/connection.ts'
@@ -37,6 +40,8 @@ export class Story {
   private readonly options: StoryOptions
   private readonly random: Random
   private seq = 0
+  /** What the servers before this one said. */
+  private readonly saidBefore: string[] = []
 
   private constructor(options: StoryOptions) {
     this.options = options
@@ -157,6 +162,11 @@ export class Story {
     await this.check(`${when}, writes refused`)
   }
 
+  /** What is promised of a full disk is promised of a store whose reserve is there: it is made right after a start. */
+  async untilReserved(): Promise<void> {
+    await this.until('the reserve is there', async () => existsSync(join(this.options.dir, RESERVE)))
+  }
+
   async writesResume(): Promise<void> {
     await this.until('writes resume', async () => (await this.write(1)).done === 1)
   }
@@ -177,6 +187,7 @@ export class Story {
   async killAndStart(when: string): Promise<void> {
     const dying = this.write(BURST * 4)
     await this.server.crash()
+    this.saidBefore.push(this.server.child.output())
     await dying
     this.connection.close()
     await this.start()
@@ -186,6 +197,7 @@ export class Story {
   async stopAndStart(when: string): Promise<void> {
     this.connection.close()
     const exit = await this.server.halt()
+    this.saidBefore.push(this.server.child.output())
     if (exit.code !== 0) {
       this.accounts.problems.push(`${when}: the stop ended with ${JSON.stringify(exit)}: ${this.tail()}`)
     }
@@ -207,7 +219,11 @@ export class Story {
   }
 
   tail(): string {
-    return `seed ${this.options.seed}; the server said:\n${this.server.child.output().slice(-3000)}`
+    const said = [...this.saidBefore, this.server.child.output()].map((one) =>
+      one.length > 4000 ? `${one.slice(0, 2000)}\n[...]\n${one.slice(-2000)}` : one,
+    )
+    const files = readdirSync(this.options.dir).join(' ')
+    return `seed ${this.options.seed}; its files: ${files}; the server said:\n${said.join('\n--- started again\n')}`
   }
 
   /** Ends the server. Returns what was wrong. */

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { GATE_FAILED, GATE_FULL, NONE } from '../../src/engine/engine.ts'
 import { IMAGE, LAST_RESERVE, MANIFEST, RESERVE, temporary } from '../../src/engine/filename.ts'
 import { Keydir } from '../../src/engine/keydir/keydir.ts'
+import type { Reserve } from '../../src/engine/reserve.ts'
 import { FaultyStorage } from './faulty-storage.ts'
 import { cleanUp, copyOf, freshDirectory, type TestOptions, TestStore } from './test-store.ts'
 
@@ -58,6 +59,17 @@ class SmallStorage extends FaultyStorage {
   }
 }
 
+/** So many files for the whole directory. */
+class FewFiles extends FaultyStorage {
+  constructor(directory: string, most: () => number) {
+    super(directory)
+    const free = (): number => Math.max(0, most() - fs.readdirSync(directory).length)
+    this.rule = (call, name) =>
+      call === 'open' && !fs.existsSync(path.join(directory, name)) && free() === 0 ? 'ENOSPC' : null
+    this.space = (done) => setImmediate(() => done(null, { free: 1e9, total: 1e10, freeFiles: free() }))
+  }
+}
+
 /** Not a byte free; each file of such a name that goes gives so many. */
 function fullUntilGone(directory: string, ending: string, bytes: number): NarrowStorage {
   const storage = new NarrowStorage(directory)
@@ -88,6 +100,8 @@ async function second(store: TestStore): Promise<void> {
   store.clock.advance(1100)
   await store.quiet()
 }
+
+const isBuilding = (reserve: Reserve): boolean => (reserve as unknown as { building: boolean }).building
 
 /** Segments in which every other record is dead. */
 async function halfDead(store: TestStore, segments: number): Promise<void> {
@@ -248,6 +262,33 @@ describe('a disk without room', () => {
     await store.close()
   })
 
+  test('no more files, and no reserve: deletes were refused for ever; now hints go, and what a merge wants comes out of what is left', async () => {
+    const { store: before } = await narrow()
+    await halfDead(before, 6)
+    const copy = copyOf(before.directory)
+    await before.close()
+    for (const name of fs.readdirSync(copy)) if (name.startsWith(RESERVE)) fs.unlinkSync(path.join(copy, name))
+    const hints = (): number => fs.readdirSync(copy).filter((name) => name.endsWith('.hint')).length
+    expect(hints()).toBe(6)
+
+    let most = fs.readdirSync(copy).length + 3 // what a start has to make
+    const store = await TestStore.open(copy, { storage: new FewFiles(copy, () => most), reserveBytes })
+    expect(store.engine.gate, 'it is known at once').toBe(GATE_FAILED | GATE_FULL)
+    await second(store)
+    expect([store.engine.gate, has(store, LAST_RESERVE)]).toEqual([GATE_FULL, true])
+    expect(hints(), 'no more than were needed').toBe(2)
+    store.remove('0/1')
+    await store.tick()
+
+    expect(await store.merge()).toBeGreaterThan(0)
+    await store.quiet()
+    expect((await store.contents()).size).toBe(119)
+    most = 1000
+    await second(store)
+    expect(store.engine.gate).toBe(0)
+    await store.close()
+  })
+
   test('a manifest that has no room takes the reserve’s', async () => {
     const { store, storage } = await narrow()
     store.put('k', 'v')
@@ -311,6 +352,55 @@ describe('a merge takes what fits', () => {
     expect(store.engine.merge.status().merges).toBeGreaterThan(1)
     expect(store.engine.stats().diskBytes).toBeLessThan(before * 0.7)
     expect((await store.contents()).size).toBe(80)
+    await store.close()
+  })
+
+  test('no output fits: what lives not at all goes first, then what that has made room for', async () => {
+    const { store, storage } = await narrow()
+    await halfDead(store, 2)
+    for (let k = 0; k < 40; k++) store.remove(`0/${k}`)
+    await store.tick()
+    await store.seal()
+    await store.quiet()
+    storage.freeFiles = 2
+    const segments = (): number[] => [...store.engine.segments.all()].map(({ number }) => number)
+    const first = Math.min(...segments())
+    await store.merge().catch(() => {})
+    expect(segments()).not.toContain(first)
+    expect(segments()).toContain(first + 1)
+    storage.freeFiles = 4
+    expect(await store.merge()).toBeGreaterThan(0)
+    await store.quiet()
+    expect((await store.contents()).size).toBe(20)
+    await store.close()
+  })
+
+  test('what it counts on is not taken by the reserve, and a disk that has room for both is not called full', async () => {
+    const { store, storage } = await narrow()
+    await halfDead(store, 2)
+    for (const name of fs.readdirSync(store.directory)) {
+      if (name.startsWith(RESERVE)) fs.unlinkSync(path.join(store.directory, name))
+    }
+    const { reserve } = store.engine.upkeep as unknown as { reserve: Reserve }
+    reserve.whole = false
+    storage.free = 2 * reserveBytes + 1000
+    storage.rule = (call, name) =>
+      call === 'write' && name.endsWith('.data') && reserve.claim.files === 2 ? 'hold' : null
+    const merging = store.merge()
+    await store.until(() => storage.holding > 0)
+    store.clock.advance(1100)
+    await store.until(() => has(store, LAST_RESERVE) && !isBuilding(reserve))
+    expect([reserve.claim.files, store.engine.gate, has(store, LAST_RESERVE), has(store, RESERVE)]).toEqual([
+      2,
+      0,
+      true,
+      false,
+    ])
+    storage.heal()
+    storage.release()
+    await merging
+    await second(store)
+    expect([reserve.claim.files, store.engine.gate, has(store, RESERVE)]).toEqual([0, 0, true])
     await store.close()
   })
 

@@ -564,3 +564,26 @@ test('what CONFIG SET says while it loads holds afterwards', async () => {
   expect([log.mode, log.segmentSizeBytes, log.unsyncedBytes]).toEqual(['always', 5000, 0])
   await store.close()
 })
+
+// The simulator found it: a directory's sync failed, the process died, the next one found the hint (in the page cache), counted on it in its image,
+// and a power cut took the name.
+test('a hint whose name was lost after the image counted on it is made again, and a scrub of that good disk finds no damage', async () => {
+  const store = await TestStore.open(freshDirectory())
+  store.put('k', 'v')
+  await store.tick()
+  await store.seal()
+  await store.quiet()
+  const [segment] = [...store.engine.segments.all()]
+  const name = hintName(segment!.number)
+  await store.close()
+  expect([IMAGE, name].map((each) => fs.existsSync(path.join(store.directory, each)))).toEqual([true, true])
+  fs.unlinkSync(path.join(store.directory, name))
+
+  const again = await TestStore.open(store.directory)
+  await again.quiet()
+  expect(fs.existsSync(path.join(store.directory, name))).toBe(true)
+  const damaged = new Promise((resolve) => again.engine.scrub.wait((_error, found) => resolve(found)))
+  await again.quiet()
+  expect(await damaged).toBe(0)
+  await again.close()
+})
