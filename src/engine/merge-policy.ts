@@ -2,7 +2,7 @@
 // the options of its Erlang implementation): a *trigger* starts a merge, lower *thresholds* say what else is worth taking along.
 
 import type { EngineSettings } from './engine.ts'
-import { NO_CLAIM, type Room } from './reserve.ts'
+import { NOTHING, type Room } from './storage.ts'
 
 export interface SegmentFacts {
   readonly number: number
@@ -31,7 +31,7 @@ export interface Choice {
 }
 
 /** Bytes read by one merge: its inputs stay on disk until its outputs count, so a large one needs much room for long. */
-const MAX_MERGE_BYTES = 512 * 1024 * 1024
+export const MAX_MERGE_BYTES = 512 * 1024 * 1024
 /** Each input is an open file and a window of memory. */
 const MAX_MERGE_INPUTS = 64
 /** Small segments are only merged for being small when there are several: one alone would be copied again and again. */
@@ -158,7 +158,7 @@ export function chooseInputs(
   }
   if (!triggered) {
     for (const { facts } of candidates) verdicts.set(facts.number, 'worth it, but nothing has passed a trigger')
-    return { inputs: [], verdicts, freedBytes: 0, outputs: NO_CLAIM }
+    return { inputs: [], verdicts, freedBytes: 0, outputs: NOTHING }
   }
   // Most reclaimed for least copied first, within one merge's size.
   candidates.sort((a, b) => b.share - a.share || a.facts.number - b.facts.number)
@@ -172,9 +172,9 @@ export function chooseInputs(
       verdicts.set(facts.number, 'next time: this merge is large enough')
       continue
     }
-    const kept = facts.bytes - reclaim
-    // Of nothing that lives no output is made: where no file is to be had, such segments can still go.
+    // Of nothing that lives no output is made: on a disk without a byte or a file such segments can still go.
     const living = facts.liveBytes + Math.max(0, facts.tombstoneBytes + facts.deadBytes - reclaim)
+    const kept = living === 0 ? 0 : facts.bytes - reclaim
     if (keptBytes + kept > room.bytes || filesFor(livingBytes + living, settings) > room.files) {
       verdicts.set(facts.number, NO_ROOM)
       continue

@@ -11,6 +11,8 @@
 // well), or each listed segment outside of the merge has only sequences above s, or a filter that denies the key. Older records of the
 // key in the inputs themselves are dead, hence not copied.
 //
+// Of an input without tombstones only the records at places that live by the keydir's account are read, where that is less work (living.ts).
+//
 // A damaged input ends the merge: its outputs are removed, and the caller marks the segment and merges without it the next time. Going
 // on without the lost records could drop a tombstone whose old value lies in the part that stays.
 
@@ -46,6 +48,8 @@ export interface MergeInput {
   readonly slot: number
   readonly salt: Salt
   readonly validBytes: number
+  /** Offsets of the records that may live, in no order; null: it is read as a whole. See living.ts. */
+  readonly places: Uint32Array<ArrayBuffer> | null
 }
 
 /** A listed segment that is not merged and has older records: what a tombstone may still have to hide there. */
@@ -172,18 +176,22 @@ export function* mergeTask(storage: Storage, job: MergeJob, handlers: MergeHandl
     const window = Math.max(4096, Math.min(MAX_WINDOW_BYTES, Math.floor(WINDOWS_BYTES / job.inputs.length)))
     for (const input of job.inputs) {
       const file = yield* openInput(storage, input)
-      const scanner = new SegmentScanner(file, input.salt, SEGMENT_HEADER_BYTES, input.validBytes, window)
+      const { salt, validBytes, places } = input
+      places?.sort()
+      const scanner = new SegmentScanner(file, salt, SEGMENT_HEADER_BYTES, validBytes, window, places)
       const reader = { input, file, scanner, done: false }
       readers.push(reader)
       yield* step(reader)
+      bytesRead += scanner.bytesRead
     }
     const ask = (of: Batch): (() => Task<Answer>) =>
       begin<Answer>((done) => handlers.ask(of.question(), (reply) => done(null, reply)))
     // While one batch is with the keydir's owner, who is busy, the next is read and the one before is copied.
-    bytesRead += yield* fill(batch, readers)
+    const { mergeBytes } = job.portions
+    bytesRead += yield* fill(batch, readers, mergeBytes)
     let answered = ask(batch)
     while (batch.count > 0) {
-      bytesRead += yield* fill(next, readers)
+      bytesRead += yield* fill(next, readers, mergeBytes)
       const answer = yield* answered()
       if (next.count > 0) answered = ask(next)
       for (let i = 0; i < batch.count; i++) {
@@ -231,18 +239,19 @@ function* openInput(storage: Storage, { number }: MergeInput): Task<StorageFile>
   }
 }
 
-// Takes in the records that come next in sequence. Returns their bytes, with the anchors between them.
-function* fill(batch: Batch, readers: readonly Reader[]): Task<number> {
+// Takes in the records that come next in sequence. Returns the bytes that were read for it: where few of them live, many more than theirs, and
+// no batch is to take long.
+function* fill(batch: Batch, readers: readonly Reader[], mostBytes: number): Task<number> {
   let bytes = 0
   batch.clear()
-  while (!batch.full) {
+  while (!batch.full && bytes < mostBytes) {
     const reader = lowest(readers, null)
     if (reader === null) break
-    const { length } = batch
     const next = lowest(readers, reader)
     const isHeld = batch.take(reader, next === null ? Number.POSITIVE_INFINITY : next.scanner.head.sequence)
-    bytes += batch.length - length
+    const { bytesRead } = reader.scanner
     if (!isHeld) yield* step(reader)
+    bytes += reader.scanner.bytesRead - bytesRead
   }
   return bytes
 }
@@ -289,7 +298,7 @@ class Batch {
   bytes: Buffer
   view: DataView
   length = 0
-  /** Record i lies at bytes[starts[i], ends[i]); between two there may be anchors and ends of batches, which nobody asks for. */
+  /** Record i lies at bytes[starts[i], ends[i]); between two there may be others that nobody asks for: anchors, ends of batches, what is dead. */
   readonly starts: Uint32Array
   readonly ends: Uint32Array
   readonly inputs: MergeInput[] = []

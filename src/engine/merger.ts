@@ -18,6 +18,7 @@ import type { Catalog } from './catalog.ts'
 import type { MergeControl, MergeStatus, SegmentReason } from './engine.ts'
 import { GATE_FULL, NONE } from './engine.ts'
 import { dataName, parseSegmentName } from './filename.ts'
+import { livingPlaces, type Places } from './living.ts'
 import {
   type Answer,
   type DamagedInputError,
@@ -41,10 +42,10 @@ import {
 } from './merge-policy.ts'
 import type { Steering } from './pace.ts'
 import { KIND_SYSTEM, KIND_TOMBSTONE, KIND_TOUCH } from './record.ts'
-import { NO_CLAIM, type Reserve, type Room } from './reserve.ts'
+import type { Reserve } from './reserve.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
 import { NO_SLOT, NOT_KNOWN, type Segment } from './segments.ts'
-import type { Space } from './storage.ts'
+import { NOTHING, type Room, type Space } from './storage.ts'
 import { isOutOfRoom, run, type Task, wait } from './task.ts'
 
 /** After a seal or a merge the next check comes soon, but not at once: seals come in bursts. */
@@ -70,8 +71,8 @@ export class Merger implements MergeControl {
   private readonly seal: (done: (error: Error | null) => void) => void
   private readonly onOutputs: (freedBytes: number) => void
   private readonly reserve: Reserve
-  /** Gives something up where a merge has no room on a full disk. False: there is nothing. */
-  private readonly giveWay: () => Task<boolean>
+  /** Gives up files on a full disk, if so many would help. False: they would not, or there are none. */
+  private readonly giveWay: (helps: (files: number) => boolean) => Task<boolean>
 
   private running: Steering | null = null
   private busy = false
@@ -108,7 +109,7 @@ export class Merger implements MergeControl {
     seal: (done: (error: Error | null) => void) => void,
     onOutputs: (freedBytes: number) => void,
     reserve: Reserve,
-    giveWay: () => Task<boolean>,
+    giveWay: (helps: (files: number) => boolean) => Task<boolean>,
   ) {
     this.store = store
     this.catalog = catalog
@@ -145,7 +146,7 @@ export class Merger implements MergeControl {
     this.freedForWaiters = 0
     this.seal((error) => {
       this.askedBelow = this.catalog.nextNumber
-      if (error !== null && !isWithoutRoom(error)) return this.finish(error, 0)
+      if (error !== null && (this.store.log.failed || !isWithoutRoom(error))) return this.finish(error, 0)
       // What a FLUSHALL has left behind still counts as alive.
       this.store.doomed.whenFreed(() => {
         if (!this.begin(true)) this.finish(null, 0)
@@ -271,9 +272,9 @@ export class Merger implements MergeControl {
     const choose = (room?: Room): Choice => chooseInputs(this.segmentFacts(), wanted, asked, room, below)
     if (choose().inputs.length === 0) return false
     this.busy = true
-    run(this.fitting(choose), (error, fitting) => {
+    run(this.fitting(choose), (error, found) => {
       if (this.closed) return this.finish(new Error('the store is closing'), this.freedForWaiters)
-      const choice = error === null ? (fitting as Choice) : choose() // nobody knows how much room there is: it is tried
+      const choice = error === null ? (found as Choice) : choose() // nobody knows how much room there is: it is tried
       if (choice.inputs.length > 0 && this.hasSlots(choice.inputs)) this.run(choice, asked)
       else {
         this.notBefore = this.store.clock.monotonic() + RETRY_AFTER_FAILURE_MS
@@ -285,7 +286,7 @@ export class Merger implements MergeControl {
   }
 
   // Outputs lie beside their inputs until they count: a disk that is nearly full must have room for them. On a full one a merge is what makes
-  // room, so others give way to it.
+  // room, so others give way to it: where it lacks files, of which each gives one. Bytes it has, or the deletes that go on will give them.
   private *fitting(choose: (room: Room) => Choice): Task<Choice> {
     const { store, reserve } = this
     yield* reserve.whenStill()
@@ -294,9 +295,13 @@ export class Merger implements MergeControl {
       const { free, freeFiles = Number.POSITIVE_INFINITY } = yield* wait<Space>((done) =>
         store.segments.storage.space(done),
       )
-      const choice = choose({ bytes: free * PART_OF_ROOM, files: freeFiles - FILES_OF_OTHERS })
-      if (choice.inputs.length > 0 || this.closed || (store.gate & GATE_FULL) === 0) return choice
-      const isGiven = yield* wait<boolean>((done) => this.catalog.enqueue(this.giveWay, done as never))
+      const bytes = free * PART_OF_ROOM
+      const files = Math.max(0, freeFiles - FILES_OF_OTHERS)
+      const choice = choose({ bytes, files })
+      const isDiskFull = (store.gate & GATE_FULL) !== 0 && !reserve.whole
+      if (choice.inputs.length > 0 || this.closed || !isDiskFull) return choice
+      const helps = (more: number): boolean => choose({ bytes, files: files + more }).inputs.length > 0
+      const isGiven = yield* wait<boolean>((done) => this.catalog.enqueue(() => this.giveWay(helps), done as never))
       if (!isGiven) return choice
     }
   }
@@ -317,18 +322,22 @@ export class Merger implements MergeControl {
     return { segmentSizeBytes, count: maxOutputs(inputBytes, segmentSizeBytes) }
   }
 
-  private run(choice: Choice, asked: boolean): void {
-    const { store, catalog, facts } = this
-    const inputs = this.segmentsOf(choice.inputs)
-    const inputBytes = sizeOf(inputs)
-    const taken = new Set(choice.inputs)
+  private jobFor(inputs: readonly Segment[], places: Places): MergeJob {
+    const { store, catalog } = this
+    const taken = new Set(inputs)
     const newest = Math.max(...inputs.map(({ highSequence }) => highSequence))
     const { segmentSizeBytes, count } = this.outputsOf(inputs)
     const job: MergeJob = {
       storeId: catalog.storeId,
-      inputs: inputs.map((s) => ({ number: s.number, slot: s.slot, salt: s.salt, validBytes: s.sizeBytes })),
+      inputs: inputs.map((s) => ({
+        number: s.number,
+        slot: s.slot,
+        salt: s.salt,
+        validBytes: s.sizeBytes,
+        places: places.get(s.number) ?? null,
+      })),
       outside: [...store.segments.all()]
-        .filter((s) => s.listed && !taken.has(s.number) && s.sizeBytes > SEGMENT_HEADER_BYTES && s.lowSequence < newest)
+        .filter((s) => s.listed && !taken.has(s) && s.sizeBytes > SEGMENT_HEADER_BYTES && s.lowSequence < newest)
         .map((s) => ({
           number: s.number,
           salt: s.salt,
@@ -344,6 +353,13 @@ export class Merger implements MergeControl {
       portions: store.portions,
     }
     catalog.nextNumber += count
+    return job
+  }
+
+  private run(choice: Choice, asked: boolean): void {
+    const { store, catalog, facts } = this
+    const inputs = this.segmentsOf(choice.inputs)
+    const inputBytes = sizeOf(inputs)
     this.reserve.claim = choice.outputs
     const failures = store.log.failures
     const { directoryFailures } = catalog
@@ -373,6 +389,41 @@ export class Merger implements MergeControl {
       if (error === null && asked && isMore && this.begin(true)) return
       this.finish(error, this.freedForWaiters)
     }
+    const merged = (result: MergeResult): void => {
+      const outputBytes = result.outputs.reduce((sum, output) => sum + output.validBytes, 0)
+      // The outputs' names, before an entry points into them. In the queue of manifests: an error of a directory's sync is told once, and
+      // beside a commit it could be the commit's.
+      function* named(): Task<void> {
+        if (catalog.directoryFailures !== directoryFailures) throw new Error('a sync of the directory failed meanwhile')
+        yield* catalog.syncNames()
+      }
+      catalog.enqueue(named, (unnamed) => {
+        const hasSlots = result.outputs.length <= store.segments.free // the log has taken some since it began
+        if (unnamed !== null || store.log.failures !== failures || this.closed || !hasSlots) {
+          for (const output of result.outputs) store.segments.unlink(dataName(output.number))
+          ended(unnamed ?? new Error(hasSlots ? 'the log failed or closed meanwhile' : NO_SLOTS), 0)
+          return
+        }
+        this.apply(inputs, result, failures, (failed) => {
+          const isFreed = failed === null && inputs.every(({ listed }) => !listed)
+          ended(failed, isFreed ? inputBytes - outputBytes : 0)
+        })
+      })
+    }
+    // After `failures` was noted: what an undone write brings back to life the walk may have missed.
+    run(
+      livingPlaces(store, inputs, () => this.closed),
+      (error, places) => {
+        if (error !== null || this.closed) return ended(error ?? new Error('the store is closing'), 0)
+        this.copy(this.jobFor(inputs, places as Places), merged, (failed) => ended(failed, 0))
+      },
+    )
+  }
+
+  // The task, in the background.
+  private copy(job: MergeJob, merged: (result: MergeResult) => void, failed: (error: Error) => void): void {
+    const { facts } = this
+    const { claim } = this.reserve
     this.running = this.background.merge(
       job,
       {
@@ -380,37 +431,22 @@ export class Merger implements MergeControl {
         progress: (read, written) => {
           facts.bytesRead = read
           facts.bytesWritten = written
+          // What is written is no longer free anyway.
+          this.reserve.claim = {
+            bytes: Math.max(0, claim.bytes - written),
+            files: Math.max(0, claim.files - Math.floor(written / job.segmentSizeBytes)),
+          }
         },
       },
       (error, result) => {
         this.running = null
         if (error !== null) {
           this.blame(error)
-          this.sweep(job.firstNumber, count)
-          ended(error, 0)
-          return
+          this.sweep(job.firstNumber, job.salts.length)
+          return failed(error)
         }
         assert(result !== undefined, 'a merge that has not failed has a result')
-        const outputBytes = result.outputs.reduce((sum, output) => sum + output.validBytes, 0)
-        // The outputs' names, before an entry points into them. In the queue of manifests: an error of a directory's sync is told once, and
-        // beside a commit it could be the commit's.
-        function* named(): Task<void> {
-          if (catalog.directoryFailures !== directoryFailures)
-            throw new Error('a sync of the directory failed meanwhile')
-          yield* catalog.syncNames()
-        }
-        catalog.enqueue(named, (unnamed) => {
-          const hasSlots = result.outputs.length <= store.segments.free // the log has taken some since it began
-          if (unnamed !== null || store.log.failures !== failures || this.closed || !hasSlots) {
-            for (const output of result.outputs) store.segments.unlink(dataName(output.number))
-            ended(unnamed ?? new Error(hasSlots ? 'the log failed or closed meanwhile' : NO_SLOTS), 0)
-            return
-          }
-          this.apply(inputs, result, failures, (failed) => {
-            const isFreed = failed === null && inputs.every(({ listed }) => !listed)
-            ended(failed, isFreed ? inputBytes - outputBytes : 0)
-          })
-        })
+        merged(result)
       },
     )
     if (this.paused) this.running?.pause()
@@ -419,7 +455,7 @@ export class Merger implements MergeControl {
   private finish(error: Error | null, freed: number): void {
     this.busy = false
     this.asked = false
-    this.reserve.claim = NO_CLAIM
+    this.reserve.claim = NOTHING
     if (this.askedAgain && !this.closed) {
       this.askedFor()
       return
@@ -533,7 +569,7 @@ export class Merger implements MergeControl {
       segment.sizeBytes = output.validBytes
       segment.flushedBytes = output.validBytes
       segment.syncedBytes = output.validBytes
-      segment.sealed = true
+      store.segments.seal(segment, store.clock.monotonic())
       segment.lowSequence = output.lowSequence
       segment.highSequence = output.highSequence
       segment.lowTime = output.lowTime

@@ -13,10 +13,14 @@ export interface Portions {
   readonly outputBytes: number
   /** A merge syncs its output after so much: a whole segment of dirty pages at once holds up everybody's writes, the log's as well. */
   readonly syncBytes: number
+  /** Entries that are looked at in one turn for what lives of a merge's inputs. */
+  readonly surveyedEntries: number
   /** Entries that a merge moves in one turn of the event loop. */
   readonly movedEntries: number
   /** Entries of flushed databases that are looked at in one turn. */
   readonly freedEntries: number
+  /** Segments of so many bytes wait for their hint while it may be that they are merged first. */
+  readonly hintsWaitBytes: number
   /** With more sealed data than this, a start has hints read by the background thread. A thread takes 50 ms to begin. */
   readonly hintsElsewhereBytes: number
 }
@@ -27,7 +31,9 @@ export const PORTIONS: Portions = {
   mergeBytes: 2 * 1024 * 1024,
   outputBytes: 1024 * 1024,
   syncBytes: 4 * 1024 * 1024,
+  surveyedEntries: 8192, // 0.1 ms, with an expiry for each ten times as much
   movedEntries: 2000,
   freedEntries: 4096,
+  hintsWaitBytes: 4 * 1024 * 1024, // a hint of less takes some 20 ms
   hintsElsewhereBytes: 8 * 1024 * 1024, // what is put in order here is so in one go: 1.2 million records would be a second
 }

@@ -8,8 +8,8 @@
 // reserve is given up: with it the log is repaired and manifests are committed, so that merges can make room, and so that a start succeeds.
 // Deletes are refused until it is back.
 //
-// What is given up is free, and others on that disk may take it. Where there is no room even for the last reserve, hints go, which are caches:
-// at a start, and while all writes are refused.
+// What is given up is free, and others on that disk may take it. Where the system says that there is no room even for the last reserve, hints go,
+// which are caches: at a start, and while all writes are refused. To a merge that lacks only files to make they go too, and then the reserve.
 //
 // A merge and the reserve live on the same room: each looks at what is free, and then takes it bit by bit. So a merge waits until no reserve is being
 // built, and says what it counts on (`claim`), which is not free for a reserve then. (A merge failed for want of the files that the last reserve took.)
@@ -20,7 +20,7 @@
 
 import { randomFillSync } from 'node:crypto'
 import { IMAGE, isTemporary, LAST_RESERVE, LAST_SPARE_FILES, RESERVE, SPARE_FILES, temporary } from './filename.ts'
-import type { Space, Storage, StorageFile } from './storage.ts'
+import { NOTHING, type Room, type Space, type Storage, type StorageFile } from './storage.ts'
 import {
   attempt,
   close,
@@ -48,21 +48,13 @@ const PART_OF_DISK = 0.05
 /** A segment's header and a manifest of some thousand segments, or a quarter of a small reserve. */
 const LAST_BYTES = 1024 * 1024
 
-/** What somebody may take of the disk, or wants of it. */
-export interface Room {
-  readonly bytes: number
-  readonly files: number
-}
-
-export const NO_CLAIM: Room = { bytes: 0, files: 0 }
-
 export class Reserve {
   private readonly storage: Storage
   private readonly wantedBytes: number
   /** Removes a file that is only a cache, and says whether there was one. */
   readonly giveUpCache: () => Task<boolean>
   /** What a merge that is under way counts on. */
-  claim: Room = NO_CLAIM
+  claim: Room = NOTHING
   /** How long it is, or would be. */
   sizeBytes = 0
   /** The reserve is there. */
@@ -126,7 +118,9 @@ export class Reserve {
       // Without the last one not even a delete is accepted.
       if (name !== LAST_RESERVE || !(yield* this.giveUpCache())) throw noRoom()
     }
-    if (!(yield* this.isHad(name, bytes, spares, times, this.claim))) throw notNow()
+    // The last one is small, and without it nothing is written: of a merge's bytes it takes its own.
+    const claim = name === LAST_RESERVE ? { bytes: 0, files: this.claim.files } : this.claim
+    if (!(yield* this.isHad(name, bytes, spares, times, claim))) throw notNow()
     const { freeFiles } = yield* this.space()
     if (freeFiles !== undefined) for (const spare of spares) yield* this.spare(spare)
     const file = yield* open(this.storage, temporary(name), 'create')
@@ -193,7 +187,7 @@ export class Reserve {
     bytes: number,
     spares: readonly string[],
     times: number,
-    claim = NO_CLAIM,
+    claim = NOTHING,
   ): Task<boolean> {
     if ((yield* this.length(name)) >= bytes) return true
     const { free, freeFiles = Number.POSITIVE_INFINITY } = yield* this.space()

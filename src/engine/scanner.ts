@@ -1,4 +1,5 @@
-// Reads a segment from front to back, checking every record: what hints, merge and recovery without hints are made of.
+// Reads a segment from front to back, checking every record: what hints, merge and recovery without hints are made of. Or only records at some
+// places (living.ts), past what lies between.
 //
 // The scanner reports what it finds and never decides: a bad head ends the run, and `resync` looks for the next anchor behind it if
 // the caller wants to go on. A bad value leaves head and key good: `valueGood` says so and the run continues.
@@ -26,6 +27,8 @@ import type { StorageFile } from './storage.ts'
 import { isUnreadable, read, type Task } from './task.ts'
 
 const WINDOW_BYTES = 256 * 1024
+/** What is read at a place beyond the window. */
+const JUMP_BYTES = 16 * 1024
 /** A window that cannot be read is read again in pieces of this size, so that its good sectors are not lost with the bad one. */
 const PIECE_BYTES = 4096
 
@@ -38,6 +41,8 @@ export class SegmentScanner {
   at = 0
   offset: number
   valueGood = true
+  /** From the file, so far. */
+  bytesRead = 0
 
   private readonly file: StorageFile
   private readonly salt: Salt
@@ -49,15 +54,29 @@ export class SegmentScanner {
   private lookedTo = 0
   private readTwiceTo = 0
   private seed: AnchorSeed | null = null
+  private readonly places: Uint32Array | null
+  private nextPlace = 0
 
-  /** Reads records of `file` in [start, limit): start is the end of the header or a record's place, limit the valid bytes. */
-  constructor(file: StorageFile, salt: Salt, start: number, limit: number, windowBytes = WINDOW_BYTES) {
+  /**
+   * Reads records of `file` in [start, limit): start is the end of the header or a record's place, limit the valid bytes. With `places`, ascending,
+   * only the records there.
+   */
+  constructor(
+    file: StorageFile,
+    salt: Salt,
+    start: number,
+    limit: number,
+    windowBytes = WINDOW_BYTES,
+    places: Uint32Array | null = null,
+  ) {
     this.file = file
     this.salt = salt
     this.limit = limit
+    this.places = places
     this.offset = start
     this.nextOffset = start
     this.windowStart = start
+    this.advance(start)
     this.bytes = Buffer.allocUnsafeSlow(Math.max(64, Math.min(windowBytes, Math.max(0, limit - start))))
     this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length)
   }
@@ -71,7 +90,7 @@ export class SegmentScanner {
       yield* this.readAgain()
       status = yield* this.look()
     }
-    if (status === HEAD_GOOD) this.nextOffset = this.offset + (this.head.end - this.at)
+    if (status === HEAD_GOOD) this.advance(this.offset + (this.head.end - this.at))
     return status
   }
 
@@ -90,8 +109,15 @@ export class SegmentScanner {
     this.at = at
     this.offset = this.nextOffset
     this.valueGood = true
-    this.nextOffset += head.end - at
+    this.advance(this.offset + head.end - at)
     return true
+  }
+
+  // Past a record that ends at `end`.
+  private advance(end: number): void {
+    const { places } = this
+    if (places === null) this.nextOffset = end
+    else this.nextOffset = this.nextPlace < places.length ? (places[this.nextPlace++] as number) : this.limit
   }
 
   // Judges what stands at `offset`, from the window if it holds all of it.
@@ -160,6 +186,8 @@ export class SegmentScanner {
     const wanted = Math.min(length, this.limit - this.offset)
     this.at = this.offset - this.windowStart
     if (this.at >= 0 && this.at + wanted <= this.windowLength) return
+    // After a place that lies beyond the window the next one may do so as well.
+    const isJump = this.at > this.windowLength
     if (wanted > this.bytes.length) {
       const grown = Buffer.allocUnsafeSlow(wanted)
       this.keepTail(grown)
@@ -168,17 +196,20 @@ export class SegmentScanner {
     } else {
       this.keepTail(this.bytes)
     }
-    const room = Math.min(this.bytes.length, this.limit - this.windowStart) - this.windowLength
+    const most = isJump ? Math.max(wanted, JUMP_BYTES) : this.bytes.length
+    const room = Math.min(most, this.bytes.length, this.limit - this.windowStart) - this.windowLength
     this.windowLength += yield* this.readSome(this.windowLength, room, this.windowStart + this.windowLength)
   }
 
   private *readSome(start: number, length: number, position: number): Task<number> {
+    let got = 0
     try {
-      return yield* read(this.file, this.bytes, start, length, position)
+      got = yield* read(this.file, this.bytes, start, length, position)
+      this.bytesRead += got
+      return got
     } catch (error) {
       if (!isUnreadable(error)) throw error
     }
-    let got = 0
     while (got < length) {
       const piece = Math.min(length - got, PIECE_BYTES - ((position + got) % PIECE_BYTES))
       let n = piece
@@ -191,6 +222,7 @@ export class SegmentScanner {
       got += n
       if (n < piece) break
     }
+    this.bytesRead += got
     return got
   }
 

@@ -61,7 +61,10 @@ export class Segment {
   lowTime = 0
   highTime = 0
 
-  /** Bytes of records the keydir points at; bytes and count of tombstones (neither live nor dead until a merge judges them). */
+  /**
+   * Bytes of records the keydir points at; bytes and count of tombstones (neither live nor dead until a merge judges them). Where it says that there
+   * are no tombstones there must be none: a merge does not look for them then (living.ts).
+   */
   liveBytes = 0
   tombstoneBytes = 0
   tombstones = 0
@@ -73,6 +76,9 @@ export class Segment {
   /** Readers that need the file to stay. */
   pins = 0
   recentlyUsed = false
+  /** Monotonic ms, and the bytes sealed in this process by then: see `Segments.seal`. */
+  sealedAt = Number.NEGATIVE_INFINITY
+  sealedAs = 0
   /** Monotonic ms before which a hint that could not be made is not tried again. */
   hintNotBefore = 0
   hintFailures = 0
@@ -138,6 +144,7 @@ export class Segments {
   private readonly slots: (Segment | null)[] = []
   private readonly freeSlots: number[] = []
   private readonly byNumber = new Map<number, Segment>()
+  private sealedBytes = 0
   /** Open files of sealed segments, in the order they are looked at for closing. */
   private readonly openFiles = new Set<Segment>()
   private readonly onUnlinkError: (name: string, error: Error) => void
@@ -199,6 +206,19 @@ export class Segments {
   /** Throws where the log must not have another segment. */
   refuseIfLast(): void {
     if (this.free <= LAST_SEGMENTS) throw tooMany()
+  }
+
+  /** Nothing is appended to it any more, and all of it is synced. `now` in monotonic ms. */
+  seal(segment: Segment, now: number): void {
+    segment.sealed = true
+    segment.sealedAt = now
+    this.sealedBytes += segment.sizeBytes
+    segment.sealedAs = this.sealedBytes
+  }
+
+  /** Bytes that were sealed since. */
+  sealedSince(segment: Segment): number {
+    return this.sealedBytes - segment.sealedAs
   }
 
   pin(segment: Segment): void {

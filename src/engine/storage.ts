@@ -43,6 +43,14 @@ export interface Storage {
   space(done: Done<Space>): void
 }
 
+/** What somebody may take of the disk, or wants of it. */
+export interface Room {
+  readonly bytes: number
+  readonly files: number
+}
+
+export const NOTHING: Room = { bytes: 0, files: 0 }
+
 export interface Space {
   /** Bytes free for us on the file system. */
   readonly free: number

@@ -9,9 +9,11 @@ import type { Background } from './background.ts'
 import type { Bitcask } from './bitcask.ts'
 import type { Catalog } from './catalog.ts'
 import { GATE_FAILED, GATE_FULL } from './engine.ts'
+import { SPARE_FILES } from './filename.ts'
 import { makeHint } from './hint.ts'
 import { writeImage } from './image.ts'
 import type { FailedCall } from './log.ts'
+import { MAX_MERGE_BYTES } from './merge-policy.ts'
 import { Merger } from './merger.ts'
 import type { Reserve } from './reserve.ts'
 import { Scrubber } from './scrubber.ts'
@@ -25,6 +27,13 @@ const RETRY_MS = 1000
 const EXPIRY_PART = 4
 /** At a clean stop the last segment's hint is made only if that is quick; the next start makes it otherwise. */
 const CLOSING_HINT_BYTES = 32 * 1024 * 1024
+
+/** A segment that is younger has not shown yet whether it is being overwritten: it is from so much of it being dead. */
+const YOUNG_MS = 1000
+const DYING_PART = 0.1
+/** Its hint waits until so many bytes were sealed after it: as many as one merge takes, so the next may have it among its inputs. Or so long. */
+const SEALED_SINCE = MAX_MERGE_BYTES
+const COOL_MS = 30_000
 
 const FULL = new Set([...OUT_OF_ROOM, 'EFBIG'])
 /** Whether a file call failed because the disk is full, or a file as long as it may be. */
@@ -105,7 +114,7 @@ export class Upkeep {
         this.makeHints()
       },
       reserve,
-      () => this.giveWay(),
+      (helps) => this.giveWay(helps),
     )
     this.scrubber = new Scrubber(
       store,
@@ -188,13 +197,20 @@ export class Upkeep {
     )
   }
 
-  // To a merge, on a full disk: hints first, then what is left of the reserve.
-  private *giveWay(): Task<boolean> {
-    const { reserve } = this
-    if (yield* reserve.giveUpCache()) return true
-    const isGiven = yield* reserve.giveUp()
-    if (reserve.spent) this.diskIsFull()
-    return isGiven
+  // To a merge that lacks files, on a full disk: hints first, then what is left of the reserve. Nothing that would be given up in vain.
+  private *giveWay(helps: (files: number) => boolean): Task<boolean> {
+    const { reserve, store } = this
+    let hints = 0
+    for (const segment of store.segments.all()) if (segment.hinted) hints++
+    try {
+      if (helps(hints) && (yield* reserve.giveUpCache())) return true
+      if (!helps(SPARE_FILES.length)) return false
+      const isGiven = yield* reserve.giveUp()
+      if (reserve.spent) this.diskIsFull()
+      return isGiven
+    } catch {
+      return false
+    }
   }
 
   // The log can still grow, but not for ever; and what keeps it from going over keeps merges from making room.
@@ -238,8 +254,9 @@ export class Upkeep {
   }
 
   private markSealed(segment: Segment): void {
-    segment.sealed = true
-    this.store.segments.release(segment)
+    const { clock, segments } = this.store
+    segments.seal(segment, clock.monotonic())
+    segments.release(segment)
   }
 
   private *commit(): Task<void> {
@@ -315,9 +332,12 @@ export class Upkeep {
     // A hint is a cache: it must not eat what deletes and merges are to live on.
     if ((this.store.gate & GATE_FULL) !== 0) return
     const now = this.store.clock.monotonic()
-    for (const segment of this.store.segments.all()) {
+    const segments = [...this.store.segments.all()]
+    // A merge asks the hints of older segments whether a tombstone still hides something.
+    const mayWait = this.store.settings.mergeEnabled && !segments.some(({ tombstones }) => tombstones > 0)
+    for (const segment of segments) {
       if (!segment.sealed || !segment.listed || segment.hinted || segment.damaged || segment.retired) continue
-      if (segment.hintNotBefore > now) continue
+      if (segment.hintNotBefore > now || (mayWait && this.mayDieFirst(segment, now))) continue
       this.hinting = true
       this.hintOne(segment, (failed) => {
         this.hinting = false
@@ -327,6 +347,18 @@ export class Upkeep {
       })
       return
     }
+  }
+
+  // A hint costs as much as a merge, and of data that is overwritten as fast as it is written it hardly ever serves: the segment is merged before a
+  // start could want it. So a large one has a moment to show whether its records die, and if they do, its hint waits until others were sealed. That bounds what
+  // a start after a kill has to read without hints.
+  private mayDieFirst(segment: Segment, now: number): boolean {
+    const { portions, segments } = this.store
+    if (segment.sizeBytes < portions.hintsWaitBytes) return false
+    const age = now - segment.sealedAt
+    if (age < YOUNG_MS) return true
+    const isDying = segment.deadBytes >= segment.sizeBytes * DYING_PART
+    return isDying && age < COOL_MS && segments.sealedSince(segment) < SEALED_SINCE
   }
 
   private hintOne(segment: Segment, done: (failed: boolean) => void): void {
@@ -421,7 +453,7 @@ export class Upkeep {
     this.prepared = null
     for (const segment of old) {
       if (this.isEmpty(segment)) segment.listed = false
-      else segment.sealed = true
+      else store.segments.seal(segment, store.clock.monotonic())
     }
     next.listed = true
     try {

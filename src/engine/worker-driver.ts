@@ -130,7 +130,11 @@ export function workerBackground(directory: string): Background {
     },
     merge(job, handlers, done): Steering {
       const id = start({ handlers, done: done as Job['done'] })
-      send({ kind: 'merge', id, job })
+      // Handed over, not copied: there may be millions of places.
+      send(
+        { kind: 'merge', id, job },
+        job.inputs.flatMap(({ places }) => (places === null ? [] : [places.buffer])),
+      )
       return steering(id)
     },
     scrub(job, progress, done): Steering {

@@ -239,10 +239,10 @@ describe('what is not the log', () => {
     const contents = await layered(store)
     const { segments } = manifestOf(store.directory)
     const last = Math.max(...[...store.engine.segments.all()].map(({ number }) => number))
-    // Outputs have numbers that no segment had before; reads fail on inputs.
+    // Outputs have numbers that no segment had before; reads fail on the input in which something lives: of the other nothing is read.
     const concerns = (name: string): boolean =>
       call === 'syncDirectory' ||
-      (call === 'read' ? name === dataName(segments[1]!.number) : Number.parseInt(name, 10) > last)
+      (call === 'read' ? name === dataName(segments[0]!.number) : Number.parseInt(name, 10) > last)
     let failures = 0
     storage.rule = (made, name) =>
       made === call && concerns(name) && (failures++ === 0 || call === 'read') ? fault : null

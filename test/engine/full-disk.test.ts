@@ -362,7 +362,7 @@ describe('a merge takes what fits', () => {
     await store.tick()
     await store.seal()
     await store.quiet()
-    storage.freeFiles = 2
+    storage.freeFiles = 0
     const segments = (): number[] => [...store.engine.segments.all()].map(({ number }) => number)
     const first = Math.min(...segments())
     await store.merge().catch(() => {})
@@ -373,6 +373,23 @@ describe('a merge takes what fits', () => {
     await store.quiet()
     expect((await store.contents()).size).toBe(20)
     await store.close()
+  })
+
+  test('nothing is given up for one that lacks bytes: deletes go on, and hints are there', async () => {
+    const { store, storage } = await narrow()
+    await halfDead(store, 3)
+    store.engine.setGate(GATE_FULL, true)
+    const { reserve } = store.engine.upkeep as unknown as { reserve: Reserve }
+    reserve.whole = false
+    fs.unlinkSync(path.join(store.directory, RESERVE))
+    storage.free = 100
+    storage.freeFiles = 100
+    const before = fs.readdirSync(store.directory).filter((name) => name.endsWith('.hint') || name === LAST_RESERVE)
+    await expect(store.merge()).rejects.toThrow('no room')
+    await store.quiet()
+    expect(fs.readdirSync(store.directory)).toEqual(expect.arrayContaining(before))
+    expect(store.engine.gate).toBe(GATE_FULL)
+    await store.abandon()
   })
 
   test('what it counts on is not taken by the reserve, and a disk that has room for both is not called full', async () => {

@@ -24,8 +24,10 @@ const CRUMBS: Portions = {
   mergeBytes: 150,
   outputBytes: 150,
   syncBytes: 200,
+  surveyedEntries: 1,
   movedEntries: 1,
   freedEntries: 1,
+  hintsWaitBytes: Number.POSITIVE_INFINITY,
   hintsElsewhereBytes: 0,
 }
 /** Own merges come when the clock has moved by so much, and take whatever has something dead. */

@@ -25,8 +25,10 @@ const PORTIONS: Portions = {
   mergeBytes: 400,
   outputBytes: 400,
   syncBytes: 1000,
+  surveyedEntries: 2,
   movedEntries: 2,
   freedEntries: 3,
+  hintsWaitBytes: 300,
   hintsElsewhereBytes: 1500,
 }
 
