@@ -414,7 +414,8 @@ export class Merger implements MergeControl {
     run(
       livingPlaces(store, inputs, () => this.closed),
       (error, places) => {
-        if (error !== null || this.closed) return ended(error ?? new Error('the store is closing'), 0)
+        assert(error === null, 'a walk through the keydir asks no disk')
+        if (this.closed) return ended(new Error('the store is closing'), 0)
         this.copy(this.jobFor(inputs, places as Places), merged, (failed) => ended(failed, 0))
       },
     )
