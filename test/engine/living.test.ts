@@ -2,6 +2,7 @@
 
 import { afterEach, expect, test } from 'vitest'
 import { PORTIONS } from '../../src/engine/portions.ts'
+import { KIND_SYSTEM } from '../../src/engine/record.ts'
 import { expectAccounts } from './accounts.ts'
 import { flip } from './damage.ts'
 import { allRecords, dataPath } from './files.ts'
@@ -97,6 +98,26 @@ test('a touch is found beside the value whose expiry it changes, and so is the t
   await store.quiet()
   expect(await store.contents()).toEqual(contents)
   expectAccounts(store)
+  const again = await restart(store, 'data')
+  expect(await again.contents()).toEqual(contents)
+  await again.close()
+})
+
+test('a table of databases that another one has replaced is dead, also where its segment is read as a whole', async () => {
+  const store = await TestStore.open(freshDirectory())
+  store.put('k', 'v', 0, 1)
+  store.put('gone', 'v')
+  store.remove('gone')
+  store.engine.swapDatabases(1, 2)
+  await store.seal()
+  store.engine.swapDatabases(2, 3)
+  await store.seal()
+  await store.quiet()
+  const contents = await store.contents()
+  expect(contents.has('3:k')).toBe(true)
+  await store.merge()
+  await store.quiet()
+  expect(allRecords(store.directory).filter(({ kind }) => kind === KIND_SYSTEM).length).toBe(1)
   const again = await restart(store, 'data')
   expect(await again.contents()).toEqual(contents)
   await again.close()
