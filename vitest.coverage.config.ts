@@ -14,6 +14,8 @@ const MUST_BE_WHOLE = [
   'src/engine/quarantine.ts',
   'src/engine/merge.ts',
   'src/engine/merger.ts',
+  'src/engine/living.ts',
+  'src/engine/verdicts.ts',
   'src/engine/undo.ts',
   'src/resp/request.ts',
   'src/resp/args.ts',

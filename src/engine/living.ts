@@ -29,6 +29,7 @@ class Offsets {
   }
 
   add(offset: number): void {
+    // More than the live bytes had room for: an undone write has brought it back.
     if (this.count === this.items.length) {
       const grown = new Uint32Array(this.count * 2)
       grown.set(this.items)

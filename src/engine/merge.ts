@@ -1,8 +1,8 @@
 // Merge (compaction): copies what lives in some sealed segments into new ones, so that the old ones can go.
 //
 // This task only reads the inputs and writes the outputs; it changes nothing that counts. It has one question, put in batches: which of
-// these records are live? The keydir's owner answers (merger.ts), and when the task has returned its outputs, synced and sealed, it is
-// again the owner who moves the entries and commits a manifest.
+// these records are live? The keydir's owner answers (verdicts.ts), and when the task has returned its outputs, synced and sealed, it is
+// again the owner who moves the entries and commits a manifest (merger.ts).
 //
 // Inputs are read as one k-way merge by sequence, so that every output is in ascending sequence like every other segment. A live record
 // is copied as it is, bound to its new place; members of finished batches become plain records; anchors and batch ends are not copied.

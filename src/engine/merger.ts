@@ -1,4 +1,4 @@
-// The merge as the engine's owner sees it: decides when, answers which records live, moves the entries, commits.
+// The merge as the engine's owner sees it: decides when, moves the entries, commits. Which records live: living.ts, verdicts.ts.
 //
 // The order that keeps everything (design: Merge; invariants 3 and 4):
 //   1. the task copies what lives; its outputs are synced (merge.ts), and their names
@@ -10,26 +10,14 @@
 // beside the inputs then, and nothing goes. A record that is listed twice is the same record.
 
 import { assert } from '../base/assert.ts'
-import { Slice } from '../base/slice.ts'
-import { MAX_SPANS, Spans } from '../base/spans.ts'
 import type { Background } from './background.ts'
 import type { Bitcask } from './bitcask.ts'
 import type { Catalog } from './catalog.ts'
 import type { MergeControl, MergeStatus, SegmentReason } from './engine.ts'
-import { GATE_FULL, NONE } from './engine.ts'
+import { GATE_FULL } from './engine.ts'
 import { dataName, parseSegmentName } from './filename.ts'
 import { livingPlaces, type Places } from './living.ts'
-import {
-  type Answer,
-  type DamagedInputError,
-  DEAD,
-  KEEP,
-  type MergeJob,
-  type MergeResult,
-  maxOutputs,
-  outputSegmentBytes,
-  type Question,
-} from './merge.ts'
+import { type DamagedInputError, type MergeJob, type MergeResult, maxOutputs, outputSegmentBytes } from './merge.ts'
 import {
   type Choice,
   chooseInputs,
@@ -41,12 +29,13 @@ import {
   whenFull,
 } from './merge-policy.ts'
 import type { Steering } from './pace.ts'
-import { KIND_SYSTEM, KIND_TOMBSTONE, KIND_TOUCH } from './record.ts'
+import { KIND_SYSTEM, KIND_TOUCH } from './record.ts'
 import type { Reserve } from './reserve.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
 import { NO_SLOT, NOT_KNOWN, type Segment } from './segments.ts'
 import { NOTHING, type Room, type Space } from './storage.ts'
 import { isOutOfRoom, run, type Task, wait } from './task.ts'
+import { Verdicts } from './verdicts.ts'
 
 /** After a seal or a merge the next check comes soon, but not at once: seals come in bursts. */
 const SOON_MS = 50
@@ -68,6 +57,7 @@ export class Merger implements MergeControl {
   private readonly catalog: Catalog
   private readonly background: Background
   private readonly random: () => number
+  private readonly verdicts: Verdicts
   private readonly seal: (done: (error: Error | null) => void) => void
   private readonly onOutputs: (freedBytes: number) => void
   private readonly reserve: Reserve
@@ -115,6 +105,7 @@ export class Merger implements MergeControl {
     this.catalog = catalog
     this.background = background
     this.random = random
+    this.verdicts = new Verdicts(store)
     this.seal = seal
     this.onOutputs = onOutputs
     this.reserve = reserve
@@ -428,7 +419,7 @@ export class Merger implements MergeControl {
     this.running = this.background.merge(
       job,
       {
-        ask: (question, reply) => reply(this.answer(question)),
+        ask: (question, reply) => reply(this.verdicts.answer(question)),
         progress: (read, written) => {
           facts.bytesRead = read
           facts.bytesWritten = written
@@ -494,68 +485,6 @@ export class Merger implements MergeControl {
     })
   }
 
-  // --- which records live
-
-  private readonly key = new Slice()
-  private readonly ahead = new Spans()
-
-  private answer(question: Question): Answer {
-    const answer = new Int32Array(question.count)
-    const keys = Buffer.from(question.keys.buffer, question.keys.byteOffset, question.keys.length)
-    for (let i = 0; i < question.count; i++) {
-      if (i % MAX_SPANS === 0) this.warmUp(question, keys, i)
-      this.key.set(keys, question.keyStarts[i] as number, question.keyStarts[i + 1] as number)
-      answer[i] = this.judge(question, i)
-    }
-    return answer
-  }
-
-  // Each record read is a key looked up, on the thread that serves the clients: the next ones together cost half (keydir.ts).
-  private warmUp(question: Question, bytes: Buffer, first: number): void {
-    const { ahead } = this
-    const last = Math.min(question.count, first + MAX_SPANS)
-    ahead.bytes = bytes
-    ahead.count = 0
-    for (let i = first; i < last; i++) {
-      if (question.databases[i] !== question.databases[first]) continue
-      ahead.starts[ahead.count] = question.keyStarts[i] as number
-      ahead.ends[ahead.count++] = question.keyStarts[i + 1] as number
-    }
-    this.store.keydir.prefetch(question.databases[first] as number, ahead)
-  }
-
-  private judge(question: Question, i: number): number {
-    const { keydir, system, segments } = this.store
-    const kind = question.kinds[i] as number
-    const slot = question.slots[i] as number
-    const offset = question.offsets[i] as number
-    const sequence = question.sequences[i] as number
-    if (kind === KIND_SYSTEM) {
-      const current = system.segment === segments.at(slot) && system.offset === offset
-      return current ? 0 : DEAD
-    }
-    const entry = keydir.find(question.databases[i] as number, this.key)
-    if (kind === KIND_TOMBSTONE) return entry !== NONE && keydir.sequence(entry) > sequence ? DEAD : KEEP
-    if (entry === NONE) return DEAD
-    if (kind === KIND_TOUCH) return this.isTouch(entry, slot, offset, sequence) ? entry : DEAD
-    return this.isPlace(entry, slot, offset, sequence) ? entry : DEAD
-  }
-
-  private isPlace(entry: number, slot: number, offset: number, sequence: number): boolean {
-    const { keydir } = this.store
-    return keydir.segment(entry) === slot && keydir.offset(entry) === offset && keydir.sequence(entry) === sequence
-  }
-
-  private isTouch(entry: number, slot: number, offset: number, sequence: number): boolean {
-    const { keydir } = this.store
-    return (
-      keydir.hasRow(entry) &&
-      keydir.touchSequence(entry) === sequence &&
-      keydir.touchSegment(entry) === slot &&
-      keydir.touchOffset(entry) === offset
-    )
-  }
-
   // --- moving and committing
 
   private apply(
@@ -610,13 +539,13 @@ export class Merger implements MergeControl {
     }
     if (!keydir.isLinked(entry)) return
     if (kind === KIND_TOUCH) {
-      if (!this.isTouch(entry, slot, offset, sequence)) return
+      if (!this.verdicts.isTouch(entry, slot, offset, sequence)) return
       store.credit(entry, -1)
       keydir.setTouch(entry, sequence, output.slot, toOffset)
       store.credit(entry, 1)
       return
     }
-    if (!this.isPlace(entry, slot, offset, sequence)) return
+    if (!this.verdicts.isPlace(entry, slot, offset, sequence)) return
     store.credit(entry, -1)
     keydir.place(
       entry,

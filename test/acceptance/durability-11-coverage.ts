@@ -5,7 +5,19 @@
 import { spawnSync } from 'node:child_process'
 import { Verdict } from './verdict.ts'
 
-const FILES = ['record', 'hint', 'manifest', 'recovery', 'merge', 'merger', 'undo', 'request', 'args']
+const FILES = [
+  'record',
+  'hint',
+  'manifest',
+  'recovery',
+  'merge',
+  'merger',
+  'living',
+  'verdicts',
+  'undo',
+  'request',
+  'args',
+]
 
 const verdict = new Verdict('durability 11: branches of record, hint, manifest, recovery, merge, undo and decoder')
 const run = spawnSync('npm', ['run', '--silent', 'coverage'], {

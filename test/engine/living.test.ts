@@ -168,6 +168,29 @@ test('the log fails during the walk: what an undone write brings back to life wa
   await again.close()
 })
 
+test('more lives at the end of the walk than at its beginning: the log failed, and undid what had killed it', async () => {
+  const eager = { mergeTriggerFragmentation: 1, mergeThresholdFragmentation: 1 }
+  const { store, storage } = await watched({ portions: { ...PORTIONS, surveyedEntries: 1 }, ...eager })
+  await overwritten(store, 60, 60)
+  const contents = await store.contents()
+  for (let i = 0; i < 60; i++) store.put(`k${i}`, 'newest')
+  store.engine.configure({ mergeEnabled: true })
+  await store.until(() => {
+    store.clock.advance(10)
+    return store.engine.merge.status().segments > 0
+  })
+  storage.failNext('write', '.data', 'ENOSPC')
+  store.engine.flush()
+  await store.until(() => store.failed.length > 0)
+  storage.heal()
+  await store.until(() => store.engine.merge.status().state === 'idle' && !store.engine.log.failed)
+  await store.quiet()
+  expect(await store.contents()).toEqual(contents)
+  const again = await store.killed()
+  expect(await again.contents()).toEqual(contents)
+  await again.close()
+})
+
 test('a stop during the walk: no merge begins', async () => {
   const store = await TestStore.open(freshDirectory(), { portions: { ...PORTIONS, surveyedEntries: 1 } })
   await overwritten(store, 400, 400)

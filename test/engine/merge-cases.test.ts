@@ -6,6 +6,7 @@ import { GATE_FULL, NONE } from '../../src/engine/engine.ts'
 import { dataName } from '../../src/engine/filename.ts'
 import { PORTIONS, type Portions } from '../../src/engine/portions.ts'
 import { KIND_SYSTEM, KIND_TOMBSTONE, KIND_TOUCH } from '../../src/engine/record.ts'
+import { Verdicts } from '../../src/engine/verdicts.ts'
 import { expectAccounts } from './accounts.ts'
 import { hurt, namesIn } from './damage.ts'
 import { FaultyStorage } from './faulty-storage.ts'
@@ -708,8 +709,7 @@ test('an older value, a tombstone under it and one above: a merge keeps what hid
   const { engine } = store
   const ask = (kind: number, sequence: number): number => {
     const key = sliceOf('k')
-    const { merger } = engine.upkeep as unknown as { merger: { answer(question: object): Int32Array } }
-    return merger.answer({
+    return new Verdicts(engine).answer({
       count: 1,
       kinds: Uint8Array.of(kind),
       databases: Uint32Array.of(engine.physical(0)),
