@@ -7,8 +7,8 @@ import { powerCuts } from './power-cuts.ts'
 
 const CUTS = 400
 /** What a bad engine does wrong takes some merges to show: seeds that come to it soon. */
-const CUTS_OF_ENGINES = 2000
-const SEED_OF_ENGINES = 45_001
+const CUTS_OF_ENGINES = 1000
+const SEED_OF_ENGINES = 47_200
 
 test.each([
   ['data is never synced', 'sync', /\.data$/],
