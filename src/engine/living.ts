@@ -20,21 +20,17 @@ const KEYS_A_RECORD = 8
 /** Offsets of records, by segment number. */
 export type Places = ReadonlyMap<number, Uint32Array<ArrayBuffer>>
 
+/** Offsets of one segment's records. */
 class Offsets {
-  private items: Uint32Array<ArrayBuffer>
+  private readonly items: Uint32Array<ArrayBuffer>
   private count = 0
 
-  constructor(liveBytes: number) {
-    this.items = new Uint32Array(1 + Math.ceil(liveBytes / HEAD_BYTES)) // a live record has at least its head
+  constructor(sizeBytes: number) {
+    // No more records than heads have room for. Memory that nothing is written to costs nothing.
+    this.items = new Uint32Array(Math.ceil(sizeBytes / HEAD_BYTES))
   }
 
   add(offset: number): void {
-    // More than the live bytes had room for: an undone write has brought it back.
-    if (this.count === this.items.length) {
-      const grown = new Uint32Array(this.count * 2)
-      grown.set(this.items)
-      this.items = grown
-    }
     this.items[this.count++] = offset
   }
 
@@ -53,9 +49,9 @@ export function* livingPlaces(store: Bitcask, segments: readonly Segment[], isOv
   const chosen = segments.filter(({ tombstones }) => tombstones === 0)
   if (!isWorthIt(store, chosen)) return new Map()
   const bySlot: (Offsets | null)[] = []
-  for (const { slot, liveBytes } of chosen) {
+  for (const { slot, sizeBytes } of chosen) {
     while (bySlot.length <= slot) bySlot.push(null)
-    bySlot[slot] = new Offsets(liveBytes)
+    bySlot[slot] = new Offsets(sizeBytes)
   }
   const note = (slot: number, offset: number): void => bySlot[slot]?.add(offset)
   const visit = (entry: number): void => {
