@@ -10,7 +10,6 @@
 // Tombstones are in no keydir. A segment that has any is read as a whole.
 
 import type { Bitcask } from './bitcask.ts'
-import { HEAD_BYTES } from './record.ts'
 import type { Segment } from './segments.ts'
 import { type Task, wait } from './task.ts'
 
@@ -22,15 +21,15 @@ export type Places = ReadonlyMap<number, Uint32Array<ArrayBuffer>>
 
 /** Offsets of one segment's records. */
 class Offsets {
-  private readonly items: Uint32Array<ArrayBuffer>
+  private items = new Uint32Array(256)
   private count = 0
 
-  constructor(sizeBytes: number) {
-    // No more records than heads have room for. Memory that nothing is written to costs nothing.
-    this.items = new Uint32Array(Math.ceil(sizeBytes / HEAD_BYTES))
-  }
-
   add(offset: number): void {
+    if (this.count === this.items.length) {
+      const grown = new Uint32Array(2 * this.count)
+      grown.set(this.items)
+      this.items = grown
+    }
     this.items[this.count++] = offset
   }
 
@@ -49,9 +48,9 @@ export function* livingPlaces(store: Bitcask, segments: readonly Segment[], isOv
   const chosen = segments.filter(({ tombstones }) => tombstones === 0)
   if (!isWorthIt(store, chosen)) return new Map()
   const bySlot: (Offsets | null)[] = []
-  for (const { slot, sizeBytes } of chosen) {
+  for (const { slot } of chosen) {
     while (bySlot.length <= slot) bySlot.push(null)
-    bySlot[slot] = new Offsets(sizeBytes)
+    bySlot[slot] = new Offsets()
   }
   const note = (slot: number, offset: number): void => bySlot[slot]?.add(offset)
   const visit = (entry: number): void => {
