@@ -11,7 +11,7 @@ export type Protocol = 2 | 3
 /** A server that does not answer within this has not answered. */
 const REPLY_LIMIT_MS = 120_000
 /** A server that has not closed within this leaves the connection open. */
-const OPEN_MS = 5_000
+const OPEN_MS = 1_000
 
 /** One result per step: the raw reply as latin1, or what its normaliser made of it, or <closed>, <no reply>. */
 export async function play(one: Case, server: Server, protocol: Protocol, password?: string): Promise<string[]> {

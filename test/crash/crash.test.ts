@@ -138,7 +138,7 @@ describe('Casky', () => {
   it.each(
     modes,
   )('loses nothing to kill -9 with appendfsync %s (undefined: a random configuration at each start)', async (appendfsync) => {
-    const cycles = isFull ? 40 : 7
+    const cycles = isFull ? 40 : 4
     const result = await killCycles({ cycles, seed, ...(appendfsync === undefined ? {} : { appendfsync }) })
     expect(result.problems.join('\n'), `seed ${seed}, kept ${result.keptDir}`).toBe('')
     expect(result.cycles).toBe(cycles)

@@ -189,7 +189,7 @@ function linkOf(descriptor: string): string {
   }
 }
 
-test('fifty opens and closes leave no descriptor behind, nor do refused ones', async () => {
+test('twenty opens and closes leave no descriptor behind, nor do refused ones', async () => {
   const directory = freshDirectory()
   const damaged = freshDirectory()
   const engine = await open(damaged)
@@ -203,10 +203,10 @@ test('fifty opens and closes leave no descriptor behind, nor do refused ones', a
       .readdirSync('/proc/self/fd')
       .map(linkOf)
       .filter((link) => link.startsWith(directory) || link.startsWith(damaged))
-  for (let i = 0; i < 50; i++) {
+  for (let i = 0; i < 20; i++) {
     const store = await open(directory)
     put(store, `k${i % 7}`, `v${i}`)
-    if (i % 10 === 0) await merge(store)
+    if (i % 5 === 0) await merge(store)
     expect(descriptors()).toContain(path.join(directory, LOCK))
     await close(store)
     await expect(open(damaged)).rejects.toMatchObject({ code: 'EDAMAGED' })

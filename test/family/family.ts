@@ -155,7 +155,7 @@ export const family: readonly Bug[] = [
   },
   {
     bug: 'descriptors leaked at each open',
-    tests: [[DIRECTORY, 'fifty opens and closes leave no descriptor behind, nor do refused ones']],
+    tests: [[DIRECTORY, 'twenty opens and closes leave no descriptor behind, nor do refused ones']],
     mutants: ['descriptor-leaked-by-directory-syncs'],
   },
   {

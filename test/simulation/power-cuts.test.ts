@@ -3,7 +3,7 @@ import { powerCuts, replay } from './power-cuts.ts'
 import { MET_BY_POWER_CUTS, Tally } from './tally.ts'
 
 // How many crashes are judged here; with power-cuts-more.test.ts `npm run test:full` judges 10,000.
-const CUTS = process.env['CASKY_TEST_FULL'] === '1' ? 5000 : 1000
+const CUTS = process.env['CASKY_TEST_FULL'] === '1' ? 5000 : 600
 const PARTS = 10
 
 const seed = process.env['CASKY_TEST_SEED']

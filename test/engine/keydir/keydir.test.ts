@@ -287,7 +287,7 @@ describe('keydir', () => {
     const full = process.env['CASKY_TEST_FULL'] === '1'
     const keydir = new Keydir({ seed: 3 })
     const key = new Slice(Buffer.from('key:000000000000', 'latin1'))
-    const count = full ? 20_000_000 : 2_500_000
+    const count = full ? 20_000_000 : 1_500_000
     let worst = 0
     let longest = 0
     for (let i = 0; i < count; i++) {
