@@ -69,7 +69,10 @@ export function member(): { share: Share; args: string[] } | null {
   return { share: JSON.parse(process.argv[2]) as Share, args: process.argv.slice(3) }
 }
 
-/** For members: says something, and waits until it is on its way. */
+/**
+ * For members: says something, and waits until it is on its way. When nobody is left to hear it, the process ends: one that is never idle never
+ * gets to see the disconnect.
+ */
 export function report(what: Report): Promise<void> {
-  return new Promise((resolve) => process.send!(what, () => resolve()))
+  return new Promise((resolve) => process.send!(what, (error: Error | null) => (error ? process.exit(1) : resolve())))
 }
