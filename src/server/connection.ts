@@ -103,7 +103,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
 
   constructor(server: Server, id: number, adopted: Adopted, peer: Peer, authenticated: boolean) {
     super(server, id, peer, authenticated)
-    this.output = new Output(this, adopted.socket, server.buffers)
+    this.output = new Output(this, adopted, server.buffers)
     this.reply = this.output.writer
     this.bringing = new Bringing(server.engine)
     this.isClosed = false

@@ -24,6 +24,7 @@ import { assert } from '../base/assert.ts'
 import { Slice } from '../base/slice.ts'
 import type { ReplySlot } from '../commands/session.ts'
 import { type ReplyOwner, ReplyWriter } from '../resp/reply.ts'
+import { type Adopted, offer } from './adopt.ts'
 import { BUFFER_BYTES, type BufferPool } from './buffer-pool.ts'
 
 /** A fill from this size on is written from where it lies, without a copy. */
@@ -51,6 +52,7 @@ export class Output implements ReplyOwner {
   /** Bytes handed to the socket since the connection was made. */
   sentBytes: number
   private readonly owner: OutputOwner
+  private readonly adopted: Adopted
   private readonly socket: Socket
   private readonly pool: BufferPool
   private reply: number // counts replies, so that marks and holes know whose they are
@@ -75,11 +77,12 @@ export class Output implements ReplyOwner {
   /** What would have been pending when the limit was passed; 0: it was not. */
   overLimitBytes: number
 
-  constructor(owner: OutputOwner, socket: Socket, pool: BufferPool) {
+  constructor(owner: OutputOwner, adopted: Adopted, pool: BufferPool) {
     this.writer = new ReplyWriter(2, NOTHING, this)
     this.sentBytes = 0
     this.owner = owner
-    this.socket = socket
+    this.adopted = adopted
+    this.socket = adopted.socket
     this.pool = pool
     this.reply = 0
     this.marks = 0
@@ -305,7 +308,8 @@ export class Output implements ReplyOwner {
     if (this.openFrom >= 0 && this.openFrom < limit) limit = this.openFrom
     if (this.holes.length > 0) this.sendAround(limit)
     else if (limit > 0) {
-      this.socket.write(writer.bytes.subarray(0, limit))
+      const taken = offer(this.adopted, writer.bytes, limit)
+      if (taken < limit) this.socket.write(writer.bytes.subarray(taken, limit))
       this.leave(limit, limit)
     }
     if (writer.length === 0 && writer.bytes.length > 0) {
