@@ -104,6 +104,7 @@ test('a reply to a client that has gone reaches nobody, and not who has its desc
   const meeting = await meet()
   const adopted = adopt(meeting.accepted, Buffer.alloc(64), () => true)
   const { fd } = adopted.handle as { fd: number }
+  expect(offer(adopted, Buffer.from('reply'), 5)).toBe(5)
   adopted.start()
   adopted.socket.on('error', () => {})
   meeting.client.resetAndDestroy()
