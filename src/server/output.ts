@@ -308,8 +308,7 @@ export class Output implements ReplyOwner {
     if (this.openFrom >= 0 && this.openFrom < limit) limit = this.openFrom
     if (this.holes.length > 0) this.sendAround(limit)
     else if (limit > 0) {
-      const taken = offer(this.adopted, writer.bytes, limit)
-      if (taken < limit) this.socket.write(writer.bytes.subarray(taken, limit))
+      this.write(writer.bytes, limit)
       this.leave(limit, limit)
     }
     if (writer.length === 0 && writer.bytes.length > 0) {
@@ -404,9 +403,15 @@ export class Output implements ReplyOwner {
       for (const piece of pieces) this.socket.write(piece)
       this.socket.uncork()
     } else {
-      this.socket.write(Buffer.concat(pieces, sent))
+      this.write(Buffer.concat(pieces, sent), sent)
     }
     this.leave(limit, sent)
+  }
+
+  /** bytes[0..length) leave: what the kernel does not take at once is the socket's. */
+  private write(bytes: Buffer, length: number): void {
+    const taken = offer(this.adopted, bytes, length)
+    if (taken < length) this.socket.write(bytes.subarray(taken, length))
   }
 
   /** writer.bytes[0..limit) have been handed to the socket, in a write of `sent` bytes. */
