@@ -20,8 +20,12 @@ test('no directive is without one, and none is in two tables', () => {
   expect(tables.flatMap((table) => Object.keys(table)).length).toBe(names.length)
 })
 
+// They start some seventy servers: before a release all are seen, at other times every second one.
+const isFull = process.env['CASKY_TEST_FULL'] === '1'
+const seen = names.filter((_, i) => isFull || i % 2 === 0)
+
 describe.skipIf(!caskyIsBuilt()).concurrent('seen', () => {
-  for (const name of names) {
+  for (const name of seen) {
     const effect = effects[name]
     if (typeof effect === 'string') {
       test(`${name}: in ${effect}`, () => {

@@ -120,7 +120,7 @@ describe('value cache', () => {
       let most = 0
       for (let entry = 0; entry < count; entry++) {
         cache.put(entry, 1, value, 0, length)
-        most = Math.max(most, cache.stats().bytes)
+        if (entry % 16 === 0) most = Math.max(most, cache.stats().bytes)
       }
       expect(most).toBeLessThanOrEqual(capacity)
       const stats = cache.stats()
@@ -225,7 +225,7 @@ describe('value cache', () => {
     expect(cache.stats().entries).toBeGreaterThan(0)
     let found = 0
     for (let entry = 0; entry < count; entry++) {
-      expect(cache.get(entry, 1, into)).toBe(false)
+      if (cache.get(entry, 1, into)) throw new Error(`entry ${entry} still has its old value`)
       if (!cache.get(entry, 2, into)) continue
       found++
       if (!into.copy().equals(valueFor(entry, 2, 40))) throw new Error(`entry ${entry} has another's value`)

@@ -261,7 +261,7 @@ describe('keydir', () => {
     const live: number[] = []
     let serial = 0
     let most = 0
-    for (let round = 0; round < 30; round++) {
+    for (let round = 0; round < 15; round++) {
       const length = 10 + ((round * 37) % 200)
       let bytes = 0
       while (bytes < 2_000_000) {
