@@ -24,9 +24,7 @@ export type Receive = (bytes: Buffer, length: number) => boolean
 
 export interface Adopted {
   readonly socket: Socket
-  /** Bytes are received into the shared buffer. False: 'data' events, the slower way. */
-  readonly shared: boolean
-  /** Of the socket, if it is one of which a descriptor can be asked. */
+  /** Bytes are received into the shared buffer, and replies offered to the kernel. Null: 'data' events and `write`, the slower ways. */
   readonly handle: Handle | null
   /** Starts reading. Not before the receiver is ready for bytes. */
   start(): void
@@ -51,14 +49,14 @@ export function adopt(accepted: Socket, buffer: Buffer, receive: Receive): Adopt
   } as unknown as ConstructorParameters<typeof Socket>[0])
   ;(accepted as unknown as { _handle: null })._handle = null
   accepted.destroy() // an empty shell now: gives its place in the server's count back
-  return { socket, shared: true, handle, start: () => void socket.resume() }
+  return { socket, handle, start: () => void socket.resume() }
 }
 
 function listen(socket: Socket, receive: Receive): Adopted {
   socket.on('data', (chunk: Buffer) => {
     if (!receive(chunk, chunk.length)) socket.pause()
   })
-  return { socket, shared: false, handle: null, start: () => void socket.resume() }
+  return { socket, handle: null, start: () => void socket.resume() }
 }
 
 /**
