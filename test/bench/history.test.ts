@@ -3,7 +3,7 @@
 import { expect, it } from 'vitest'
 import { alone, compared, single } from './figure.ts'
 import { regressions } from './history.ts'
-import { buildPlan, type Plan } from './plan.ts'
+import { buildPlan, harmonic, type Plan } from './plan.ts'
 import { table } from './table.ts'
 
 const rounds = { casky: [90, 110, 100], redis: [100, 100, 100], other: [] }
@@ -25,15 +25,26 @@ it('tells what is more than a twentieth worse than before, in either direction',
     single({ row: 'memory', what: '', unit: '', aim: { atMost: 1 } }, 110, 100),
     single({ row: 'better', what: '', unit: '', aim: { atMost: 1 } }, 50, 100),
     single({ row: 'new', what: '', unit: '' }, 1, 100),
+    alone({ row: 'load', what: '', unit: '/s' }, 900),
+    alone({ row: 'pause', what: '', unit: 'ms' }, 100),
+    alone({ row: 'bytes', what: '', unit: 'bytes' }, 60),
   ]
-  const worse = regressions({ rate: 1, memory: 1, better: 1 }, now)
-  expect(worse).toEqual(['rate: 0.940, was 1.00 at the last record', 'memory: 1.10, was 1.00 at the last record'])
+  const worse = regressions({ rate: 1, memory: 1, better: 1, load: 1000, pause: 10, bytes: 90 }, now)
+  expect(worse).toEqual([
+    'rate: 0.940, was 1.00 at the last record',
+    'memory: 1.10, was 1.00 at the last record',
+    'load: 900, was 1.00e+3 at the last record',
+    'pause: 100, was 10.0 at the last record',
+  ])
 })
 
 it('puts the medians of several runs into a table, and judges them by the aim', () => {
   const report = (casky: number, memory: number): Parameters<typeof table>[0][number] => ({
     when: '',
     stolen: 0,
+    rounds: 7,
+    seconds: 3,
+    scale: 1,
     figures: [
       single({ row: 'set-p1', what: 'SET P=1', unit: '/s', aim: { atLeast: 1 } }, casky, 100_000),
       single({ row: 'set-p1 p99', what: 'SET P=1', unit: 'ms' }, 1, 2),
@@ -71,4 +82,19 @@ it('builds the same plan from the same words, with the part of reads and the pop
   expect(Math.max(...counts.values()) / 32_000).toBeGreaterThan(0.07)
   const replies = plan.pipelines.reduce((sum, one) => sum + one.replyBytes, 0)
   expect(replies).toBe(reads * 71 + (32_000 - reads) * 5)
+})
+
+it('asks for each key once in a lap of `each`', () => {
+  const words = {
+    keys: 3200, valueBytes: 64, reads: 1, choice: 'each', clients: 5, pipeline: 16, pipelines: 200, seed: 3,
+  } as const // biome-ignore format: words
+  const text = Buffer.concat(buildPlan(words).pipelines.map((one) => one.request)).toString('latin1')
+  expect(new Set([...text.matchAll(/key:\d{12}/g)].map(([key]) => key)).size).toBe(3200)
+})
+
+it('sums the terms of the law of Zipf in a short way, and comes to the same', () => {
+  let sum = 0
+  for (let i = 1; i <= 300_000; i++) sum += i ** -0.99
+  expect(harmonic(300_000)).toBeCloseTo(sum, 6)
+  expect(harmonic(2)).toBe(1 + 2 ** -0.99)
 })

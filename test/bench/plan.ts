@@ -14,8 +14,8 @@ export interface PlanWords {
   readonly valueBytes: number
   /** The part of requests that read, 0 to 1; the others are SETs. */
   readonly reads: number
-  /** How keys are chosen: all alike, or by Zipf's law with the exponent of YCSB, 0.99. */
-  readonly choice: 'uniform' | 'zipf'
+  /** How keys are chosen: all alike, by Zipf's law with the exponent of YCSB (0.99), or each once, scattered. */
+  readonly choice: 'uniform' | 'zipf' | 'each'
   readonly clients: number
   readonly pipeline: number
   /** Pipelines built; each client goes round them from a place of its own. */
@@ -37,7 +37,12 @@ export interface Plan {
 
 export function buildPlan(words: PlanWords): Plan {
   const random = randomFrom(words.seed)
-  const choose = words.choice === 'zipf' ? zipf(words.keys, random) : () => random.below(words.keys)
+  let turn = 0
+  const choose = {
+    zipf: zipf(words.keys, random),
+    uniform: () => random.below(words.keys),
+    each: () => scattered(turn++, words.keys),
+  }[words.choice]
   const getReply = `$${words.valueBytes}\r\n`.length + words.valueBytes + 2
   const setReply = '+OK\r\n'.length
   const pipelines: Pipeline[] = []
@@ -61,14 +66,16 @@ export function buildPlan(words: PlanWords): Plan {
 }
 
 const ZIPF_EXPONENT = 0.99
-/** A prime beyond all counts of keys: popular keys are scattered over the key space, as in YCSB. */
-const SCATTER = 2_147_483_647
+/** A prime: popular keys are scattered over the key space, as in YCSB. */
+const SCATTER = 15_485_863
+
+/** Another key for each `index` below `keys`. */
+const scattered = (index: number, keys: number): number => (index * SCATTER) % keys
 
 /** Ranks by Gray and others, "Quickly generating billion-record synthetic databases" (1994), which is YCSB's way. */
 function zipf(keys: number, random: Random): () => number {
-  let zeta = 0
-  for (let i = 1; i <= keys; i++) zeta += 1 / i ** ZIPF_EXPONENT
-  const zeta2 = 1 + 0.5 ** ZIPF_EXPONENT
+  const zeta = harmonic(keys)
+  const zeta2 = harmonic(2)
   const alpha = 1 / (1 - ZIPF_EXPONENT)
   const eta = (1 - (2 / keys) ** (1 - ZIPF_EXPONENT)) / (1 - zeta2 / zeta)
   const rank = (): number => {
@@ -78,5 +85,18 @@ function zipf(keys: number, random: Random): () => number {
     if (scaled < zeta2) return 1
     return Math.min(keys - 1, Math.floor(keys * (eta * uniform - eta + 1) ** alpha))
   }
-  return () => Number((BigInt(rank()) * BigInt(SCATTER)) % BigInt(keys))
+  return () => scattered(rank(), keys)
+}
+
+/** Terms that are added up one by one. */
+const COUNTED = 1000
+
+/** The sum of 1 / i^0.99 for i up to n: beyond a thousand by Euler and Maclaurin, which agrees to eight digits. */
+export function harmonic(n: number): number {
+  const counted = Math.min(n, COUNTED)
+  let sum = 0
+  for (let i = 1; i <= counted; i++) sum += i ** -ZIPF_EXPONENT
+  if (n === counted) return sum
+  const power = 1 - ZIPF_EXPONENT
+  return sum + (n ** power - counted ** power) / power + (n ** -ZIPF_EXPONENT - counted ** -ZIPF_EXPONENT) / 2
 }

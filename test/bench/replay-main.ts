@@ -1,6 +1,7 @@
 // The load generator: replays a plan (plan.ts) and says how fast it went.
 //
-//   npx tsx replay-main.ts PORT SECONDS PLAN        PLAN: PlanWords as JSON; prints one line of JSON, Replayed
+//   npx tsx replay-main.ts PORT SECONDS PLAN        PLAN: PlanWords as JSON; prints one line of JSON, Replayed;
+//                                                 'go' on stderr as it begins to send
 //
 // Each client has one pipeline under way. Its latency is counted from its sending to its last byte. Latencies of the first tenth of the time are
 // left out: the server's and our own code warm up.
@@ -89,6 +90,7 @@ const clients: Client[] = []
 for (let i = 0; i < plan.words.clients; i++) clients.push(await Client.connect(i))
 // A reply that is shorter than it should be, a nil, leaves its client waiting.
 const watchdog = setTimeout(() => fail('replies are missing: a key that is not there?'), limitMs + 10_000)
+console.error('go')
 started = performance.now()
 running = clients.length
 for (const client of clients) client.send(started)

@@ -2,7 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { run, startChild } from '../harness/child.ts'
+import { startChild } from '../harness/child.ts'
 import type { PlanWords } from './plan.ts'
 
 export interface Replayed {
@@ -16,11 +16,26 @@ export interface Replayed {
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 
-export async function replay(port: number, words: PlanWords, seconds: number): Promise<Replayed> {
+/** `onStart`: called when the first request is about to be sent, which is seconds after the call. */
+export async function replay(
+  port: number,
+  words: PlanWords,
+  seconds: number,
+  onStart?: () => Promise<void>,
+): Promise<Replayed> {
   const args = ['--import', 'tsx', here('./replay-main.ts'), String(port), String(seconds), JSON.stringify(words)]
-  const result = await run(process.execPath, args, { cwd: here('.'), limitMs: seconds * 1000 + 60_000 })
-  if (result.code !== 0) throw new Error(`the load generator failed: ${result.stdout}${result.stderr}`)
-  return JSON.parse(result.stdout) as Replayed
+  const child = await startChild(process.execPath, args, { cwd: here('.') })
+  const limit = setTimeout(() => child.kill('SIGKILL'), seconds * 1000 + 60_000)
+  try {
+    while (onStart !== undefined && child.exit === undefined && !child.stderr().includes('go')) await pause(5)
+    await onStart?.()
+    const { code } = await child.exited
+    if (code !== 0) throw new Error(`the load generator failed: ${child.output()}`)
+    return JSON.parse(child.stdout()) as Replayed
+  } finally {
+    clearTimeout(limit)
+    child.kill('SIGKILL')
+  }
 }
 
 /** What the generator reaches against a server that does nothing. */

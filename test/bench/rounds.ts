@@ -3,11 +3,11 @@
 import { noRounds, type Rounds } from './figure.ts'
 import type { Contender, Stage } from './stage.ts'
 
-/** Runs `measure` for each contender, `count` times; one result of it becomes one value for each of `pick`. */
+/** Runs `measure` for each contender, `count` times, with the number of the round; one result of it becomes one value for each of `pick`. */
 export async function inRounds<T, K extends string>(
   stage: Stage,
   count: number,
-  measure: (contender: Contender) => Promise<T>,
+  measure: (contender: Contender, round: number) => Promise<T>,
   pick: Readonly<Record<K, (result: T) => number>>,
 ): Promise<Record<K, Rounds>> {
   const names = Object.keys(pick) as K[]
@@ -17,7 +17,7 @@ export async function inRounds<T, K extends string>(
     if (round % 2 === 1) order.reverse()
     for (const contender of order) {
       await stage.rest()
-      const result = await measure(contender)
+      const result = await measure(contender, round)
       for (const name of names) rounds[name][contender.side].push(pick[name](result))
     }
   }

@@ -6,8 +6,9 @@
 import { closeSync, openSync, readdirSync, readSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { run } from '../harness/child.ts'
 import { loadKeys, readKeys } from '../harness/loader.ts'
-import { cpuMs, residentBytes } from '../harness/process-stats.ts'
+import { cpuMs } from '../harness/process-stats.ts'
 import { type Server, startServer } from '../harness/server.ts'
 
 /** `other` is Casky on another Node. */
@@ -23,9 +24,6 @@ export interface StageWords {
 export interface Contender {
   readonly side: Side
   server: Server
-  /** Resident bytes before anything was loaded. */
-  readonly emptyBytes: number
-  readonly loadMs: number
 }
 
 export class Stage {
@@ -45,11 +43,9 @@ export class Stage {
     try {
       for (const side of sides) {
         const server = await stage.start(side)
+        stage.contenders.push({ side, server })
         await idle(server)
-        const emptyBytes = residentBytes(server.child.pid)
-        const loadMs =
-          words.keys === 0 ? 0 : await loadKeys({ port: server.port, count: words.keys, valueBytes: words.valueBytes })
-        stage.contenders.push({ side, server, emptyBytes, loadMs })
+        if (words.keys > 0) await loadKeys({ port: server.port, count: words.keys, valueBytes: words.valueBytes })
         await idle(server)
       }
     } catch (error) {
@@ -77,15 +73,18 @@ export class Stage {
     return found
   }
 
-  /** Waits until all of them are idle. */
+  /** Waits until all of them are idle, and what they have written is on disk: else the one's fsync falls into the other's time. */
   async rest(): Promise<void> {
     await Promise.all(this.contenders.map(({ server }) => idle(server)))
+    for (const { server } of this.contenders) await run('sync', ['--file-system', server.dir])
   }
 
-  /** Reads every key once, everywhere: what was read is hot. */
-  async warm(): Promise<void> {
+  /** Reads every key once, everywhere or on these sides: what was read is hot. */
+  async warm(sides?: readonly Side[]): Promise<void> {
     const { keys, valueBytes } = this.words
-    for (const { server } of this.contenders) await readKeys({ port: server.port, count: keys, valueBytes })
+    for (const { side, server } of this.contenders) {
+      if (sides === undefined || sides.includes(side)) await readKeys({ port: server.port, count: keys, valueBytes })
+    }
   }
 
   /**
@@ -94,15 +93,17 @@ export class Stage {
    */
   async restart(side: Side, how: 'halt' | 'crash'): Promise<Server> {
     const contender = this.of(side)
-    await contender.server[how]()
+    const { signal } = await contender.server[how]()
+    if (how === 'halt' && signal === 'SIGKILL') throw new Error(`${side} did not stop in time`)
     readThrough(contender.server.dir)
     contender.server = await this.start(side, contender.server.dir)
     return contender.server
   }
 
+  /** Nobody needs their data any more. */
   async close(): Promise<void> {
-    for (const { server } of this.contenders) {
-      await server.stop()
+    for (const { server } of this.contenders.splice(0)) {
+      await server.crash()
       rmSync(server.dir, { recursive: true, force: true })
     }
   }
@@ -118,14 +119,14 @@ function readThrough(dir: string): void {
   }
 }
 
-/** Waits until the server neither works nor has work in the background: two windows without processor time. */
+/** Waits until the server neither works nor has work in the background: two windows of 100 ms with no more than 10 of them at work. */
 export async function idle(server: Server): Promise<void> {
   const deadline = performance.now() + 120_000
   for (let quiet = 0; quiet < 2; ) {
     if (performance.now() > deadline) throw new Error(`${server.kind} does not come to rest`)
     const before = cpuMs(server.child.pid)
     await pause(100)
-    const busy = cpuMs(server.child.pid) - before > 20 || (await info(server, 'aof_rewrite_in_progress')) === '1'
+    const busy = cpuMs(server.child.pid) - before > 10 || (await info(server, 'aof_rewrite_in_progress')) === '1'
     quiet = busy ? 0 : quiet + 1
   }
 }

@@ -12,6 +12,9 @@ export interface Report {
   readonly when: string
   /** Part of the processors' time that the host took. */
   readonly stolen: number
+  readonly rounds: number
+  readonly seconds: number
+  readonly scale: number
   readonly figures: readonly Figure[]
 }
 
@@ -36,8 +39,10 @@ function cells(runs: readonly Figure[], hasOther: boolean): string[] {
   const ratios = values(({ ratio }) => ratio)
   const ratio = middle(ratios)
   const casky = middle(values((figure) => figure.casky)) as number
+  // Of several runs how far they lie apart, of one how far its rounds do.
+  const range = first.lowest === undefined ? '' : ` (${first.lowest.toFixed(2)}..${first.highest!.toFixed(2)})`
   const spread = (list: readonly number[]): string =>
-    list.length < 2 ? '' : ` (${Math.min(...list).toFixed(2)}..${Math.max(...list).toFixed(2)})`
+    list.length < 2 ? range : ` (${Math.min(...list).toFixed(2)}..${Math.max(...list).toFixed(2)})`
   const isPercentile = / p99/.test(first.row) && !first.what.includes('p99')
   return [
     `${isPercentile ? 'p99 of ' : ''}${first.what}, ${first.unit}`,
@@ -53,6 +58,11 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const reports = process.argv.slice(2).map((path) => JSON.parse(readFileSync(path, 'utf8')) as Report)
   if (reports.length === 0) {
     console.error('usage: table.ts FILE.json ...')
+    process.exit(1)
+  }
+  const efforts = new Set(reports.map(({ rounds, seconds, scale }) => JSON.stringify({ rounds, seconds, scale })))
+  if (efforts.size > 1) {
+    console.error(`these runs cannot be compared: ${[...efforts].join(' ')}`)
     process.exit(1)
   }
   for (const { when, stolen } of reports) console.log(`${when}: the host took ${(stolen * 100).toFixed(1)}%`)

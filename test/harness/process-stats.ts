@@ -14,9 +14,24 @@ export function peakResidentBytes(pid: number): number {
 
 /** Processor time used by all its threads, in ms (the kernel counts in steps of 10). */
 export function cpuMs(pid: number): number {
-  const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
+  return ticksMs(`/proc/${pid}/stat`, 14)
+}
+
+/** The same, of its main thread alone. */
+export function mainThreadMs(pid: number): number {
+  return ticksMs(`/proc/${pid}/task/${pid}/stat`, 14)
+}
+
+/** Processor time that all children of this process have used which have ended, in ms. */
+export function endedChildrenMs(): number {
+  return ticksMs('/proc/self/stat', 16)
+}
+
+/** The time for users and for the kernel: that field of proc(5)'s table and the next one. */
+function ticksMs(path: string, field: number): number {
+  const text = readFileSync(path, 'latin1')
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ') // from field 3 on; the name may hold spaces
-  return (Number(fields[11]) + Number(fields[12])) * 10
+  return (Number(fields[field - 3]) + Number(fields[field - 2])) * 10
 }
 
 export interface ProcessorTimes {

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { watchDisk } from '../../acceptance/disk.ts'
-import { loadKeys, requestBytes } from '../../harness/loader.ts'
+import { keyOf, loadKeys } from '../../harness/loader.ts'
 import { alone, type Figure } from '../figure.ts'
 import type { Effort } from '../rows.ts'
 import { idle, info, type Stage } from '../stage.ts'
@@ -22,12 +22,19 @@ export async function amplification(stage: Stage, effort: Effort, row: string): 
   const live = Number(await info(server, 'casky_live_bytes'))
   const before = written(server.child.pid)
   const disk = watchDisk(server.dir)
-  await loadKeys({ ...load, stride: SCATTER, only: count * TIMES })
-  await idle(server)
+  try {
+    await loadKeys({ ...load, stride: SCATTER, only: count * TIMES })
+    await idle(server)
+  } finally {
+    disk.stop()
+  }
   const { largest } = disk.stop()
-  const clientBytes = count * TIMES * requestBytes(VALUE_BYTES)
+  const clientBytes = count * TIMES * (keyOf(0).length + VALUE_BYTES)
   return [
-    alone({ row, what: 'bytes to disk a byte written', unit: 'x' }, (written(server.child.pid) - before) / clientBytes),
+    alone(
+      { row, what: 'bytes to disk a byte of keys and values', unit: 'x' },
+      (written(server.child.pid) - before) / clientBytes,
+    ),
     alone(
       { row: `${row} space`, what: 'largest on disk, by live bytes', unit: 'x', aim: { atMost: 2.5 } },
       largest / live,

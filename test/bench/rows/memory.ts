@@ -11,27 +11,27 @@ const MIB = 1024 * 1024
 
 /** All keys loaded and each read once, so that what may be cached is cached. */
 const resident =
-  (atMost: number): Measure =>
+  (atMost: number, words = ''): Measure =>
   async (stage, _effort, row): Promise<Figure[]> => {
     await stage.warm()
     await stage.rest()
     const mib = (side: 'casky' | 'redis'): number => residentBytes(stage.of(side).server.child.pid) / MIB
-    const what = `RSS, ${stage.words.keys / 1e6}M keys`
+    const what = `RSS, ${stage.words.keys / 1e6}M keys${words}`
     return [single({ row, what, unit: 'MiB', aim: { atMost } }, mib('casky'), mib('redis'))]
   }
 
 export const residentMemory: Measure = resident(0.5)
-export const residentMemoryWithoutCache: Measure = resident(0.4)
+export const residentMemoryWithoutCache: Measure = resident(0.4, ', no value cache')
 
-/** The keydir's bytes a key beside the key itself, at each million: the worst of them. */
+/** The keydir's bytes a key beside the key itself, at each quarter of a million from the first million on: the worst of them. */
 export async function keydirMemory(stage: Stage, effort: Effort, row: string): Promise<Figure[]> {
   const { server } = stage.of('casky')
-  const step = Math.round(1_000_000 * effort.scale)
+  const step = Math.round(250_000 * effort.scale)
   let worst = 0
-  for (let first = 0; first < 20 * step; first += step) {
+  for (let first = 0; first < 80 * step; first += step) {
     await loadKeys({ port: server.port, first, count: step, valueBytes: 64 })
     const bytes = Number(await info(server, 'casky_keydir_bytes'))
-    worst = Math.max(worst, bytes / (first + step) - KEY_BYTES)
+    if (first >= 3 * step) worst = Math.max(worst, bytes / (first + step) - KEY_BYTES)
   }
   return [alone({ row, what: 'keydir a key, at its worst', unit: 'bytes', aim: { atMost: 40 } }, worst)]
 }
