@@ -7,7 +7,10 @@ import { buildPlan, type Pipeline, type PlanWords } from './plan.ts'
 
 const plan = buildPlan(JSON.parse(process.argv[2]!) as PlanWords)
 const { pipelines } = plan
-const reply = Buffer.alloc(pipelines.reduce((most, one) => Math.max(most, one.replyBytes), 0), '+')
+const reply = Buffer.alloc(
+  pipelines.reduce((most, one) => Math.max(most, one.replyBytes), 0),
+  '+',
+)
 let clients = 0
 
 const server = createServer((socket) => {
