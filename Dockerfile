@@ -1,4 +1,4 @@
-# Casky's image. Stage one compiles; stage two is Node, the compiled files, three small packages and redis-cli.
+# Casky's image. Stage one compiles; stage two is Node, the compiled files, the packages they need and redis-cli.
 #
 #   docker build -t casky .
 #   docker run -d --name casky -p 127.0.0.1:6379:6379 -v casky-data:/data casky
@@ -28,7 +28,7 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
 COPY --from=build /app/dist dist
 COPY LICENSE casky.conf.example ./
-COPY docker docker
+COPY docker/entrypoint.sh docker/healthcheck.mjs docker/
 RUN chmod 755 dist/main.js docker/entrypoint.sh && ln -s /app/dist/main.js /usr/local/bin/casky
 
 # Threads for files: two for the write and the sync, the others read. It has to be set before Node starts.

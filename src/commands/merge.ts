@@ -161,7 +161,6 @@ function start(session: Session, started: string, running: string): void {
   const { state } = engine.merge.status()
   if (state === 'running') reply.error(running)
   else if (state === 'paused') reply.error('ERR merging is paused: MERGE RESUME lets it go on')
-  else if (state === 'disabled') reply.error('ERR merging is disabled by the configuration')
   else reply.simple('Nothing to merge')
 }
 

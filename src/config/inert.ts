@@ -253,9 +253,9 @@ export const inertGroups: readonly InertGroup[] = [
     },
   },
   {
-    reason: 'There is no TLS: put a proxy before it, or keep it on a unix socket or the loopback.',
+    reason: 'There is no TLS: put a proxy in front of it, or keep it on a unix socket or the loopback.',
     rows: {
-      'tls-port': row(only(port, '0', 'Casky has no TLS: put a proxy before it'), '0'),
+      'tls-port': row(only(port, '0', 'Casky has no TLS: put a proxy in front of it'), '0'),
       'tls-cluster': row(only(yesNo, 'no', 'Casky has no TLS and no cluster'), 'no'),
       'tls-replication': row(only(yesNo, 'no', 'Casky has no TLS and no replication'), 'no'),
       'tls-auth-clients': row(oneOf('no', 'yes', 'optional'), 'yes'),

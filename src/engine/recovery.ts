@@ -255,6 +255,7 @@ export class Recovery {
     const what = this.lost.join('; ')
     if (this.p.onCorruption === 'serve') {
       this.p.logger.warning('Serving although records are lost (on-corruption serve)', { lost: what })
+      this.lost.length = 0 // said once
       return
     }
     throw new RecoveryError(

@@ -129,7 +129,7 @@ describe('MERGE', () => {
   it.each([
     ['running', '-ERR Background merge already in progress\r\n'],
     ['paused', '-ERR merging is paused: MERGE RESUME lets it go on\r\n'],
-    ['disabled', '-ERR merging is disabled by the configuration\r\n'],
+    ['disabled', '+Nothing to merge\r\n'],
     ['idle', '+Nothing to merge\r\n'],
   ] as const)('says why it does not start: %s', (state, reply) => {
     expect(client({ start: () => false, status: () => ({ ...status, state }) }).run('MERGE')).toBe(reply)
