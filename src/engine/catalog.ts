@@ -127,10 +127,7 @@ export class Catalog {
     return { low: u32(), high: u32() }
   }
 
-  /**
-   * Creates a segment's file with its header, synced, its name durable; not yet listed. What an interrupted earlier try left under the
-   * name was never listed and goes.
-   */
+  /** Creates a segment's file with its header, synced, its name durable; not yet listed. */
   *createSegment(merged: boolean): Task<Segment> {
     const number = this.nextNumber++
     const salt = this.newSalt()

@@ -1,22 +1,24 @@
 // The keydir image: the keydir's memory as it was at a clean stop, so that the next start reads it back instead of building it.
 //
-//   0  8  magic "CASKYIMG"     8  4  version, 2     12  4  length of the header     16  4  crc-32 of the header
-//   20 .. header, JSON: manifest epoch, last sequence, segments with their slots and counts, the newest system record, and what the
+//   0  8  magic "CASKYIMG"     8  4  version, 3     12  4  length of the header     16  4  crc-32 of the header
+//   20 .. header, JSON: manifest epoch, last sequence, segments with their salts, lengths, slots and counts, the newest system record, and what the
 //         keydir says about its parts
 //   then the keydir's parts, raw, in their order; then 4 bytes crc-32 of everything before
 //
-// It is valid only for the manifest epoch it names: the next start commits a new manifest, so an image counts once. Anything wrong with
-// it means it is not there, and hints are read.
+// It is valid only for the manifest epoch it names, and for segments with the same salts and lengths: the next start commits a new manifest, so
+// an image counts once, and that of another store (whose epochs are small numbers, too) never. Anything wrong with it means it is not there,
+// and hints are read.
 
 import { crc32 } from '../base/crc32.ts'
 import type { Bitcask } from './bitcask.ts'
 import { IMAGE, temporary } from './filename.ts'
 import { Keydir, type KeydirImage } from './keydir/keydir.ts'
+import type { Salt } from './record.ts'
 import type { Storage } from './storage.ts'
 import { close, isMissing, open, read, rename, size, sync, syncDirectory, type Task, unlink, write } from './task.ts'
 
 const MAGIC = Buffer.from('CASKYIMG', 'latin1')
-const VERSION = 2
+const VERSION = 3
 const FIXED_BYTES = 20
 /** Parts are written and read in pieces: one call of a gigabyte would hold a pool thread, and the shutdown, for too long. */
 const PIECE_BYTES = 4 * 1024 * 1024
@@ -28,6 +30,8 @@ interface ImageHeader {
   readonly lastSequence: number
   readonly segments: readonly {
     readonly number: number
+    readonly salt: Salt
+    readonly validBytes: number
     readonly slot: number
     readonly liveBytes: number
     readonly tombstones: number
@@ -54,6 +58,8 @@ export function* writeImage(storage: Storage, store: Bitcask, epoch: number): Ta
     lastSequence: store.log.appended,
     segments: [...store.segments.all()].map((segment) => ({
       number: segment.number,
+      salt: segment.salt,
+      validBytes: segment.sizeBytes,
       slot: segment.slot,
       liveBytes: segment.liveBytes,
       tombstones: segment.tombstones,

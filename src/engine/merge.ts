@@ -139,7 +139,6 @@ export interface MergeResult {
   readonly moves: Moves
   readonly bytesRead: number
   readonly bytesWritten: number
-  readonly tombstonesDropped: number
 }
 
 export class DamagedInputError extends Error {
@@ -170,7 +169,6 @@ export function* mergeTask(storage: Storage, job: MergeJob, handlers: MergeHandl
   let next = new Batch(job.portions)
   const hidden = new Hidden(storage, job, pace)
   let bytesRead = 0
-  let dropped = 0
   let spent = 0
   try {
     const window = Math.max(4096, Math.min(MAX_WINDOW_BYTES, Math.floor(WINDOWS_BYTES / job.inputs.length)))
@@ -197,10 +195,7 @@ export function* mergeTask(storage: Storage, job: MergeJob, handlers: MergeHandl
       for (let i = 0; i < batch.count; i++) {
         const verdict = answer[i] as number
         if (verdict === DEAD) continue
-        if (verdict === KEEP && !(yield* hidden.maybe(batch, i))) {
-          dropped++
-          continue
-        }
+        if (verdict === KEEP && !(yield* hidden.maybe(batch, i))) continue
         const bytes = batch.lengthOf(i)
         if (!writer.hasRoom(bytes)) yield* writer.makeRoom(bytes)
         writer.copy(batch, i, verdict)
@@ -214,13 +209,7 @@ export function* mergeTask(storage: Storage, job: MergeJob, handlers: MergeHandl
       next = done
     }
     const outputs = yield* writer.finish()
-    return {
-      outputs,
-      moves: writer.takeMoves(),
-      bytesRead,
-      bytesWritten: writer.bytesWritten,
-      tombstonesDropped: dropped,
-    }
+    return { outputs, moves: writer.takeMoves(), bytesRead, bytesWritten: writer.bytesWritten }
   } catch (error) {
     yield* writer.abandon()
     throw error

@@ -14,7 +14,7 @@ import { readImage, removeImage } from './image.ts'
 import { Keydir } from './keydir/keydir.ts'
 import { type Lock, lockDirectory } from './lock.ts'
 import { Log } from './log.ts'
-import { type Manifest, readManifest } from './manifest.ts'
+import { type Manifest, type ManifestSegment, readManifest } from './manifest.ts'
 import { type ManifestAge, manifestAge } from './manifest-age.ts'
 import { ensureDirectory, nodeStorage } from './node-storage.ts'
 import { PORTIONS, type Portions } from './portions.ts'
@@ -273,7 +273,12 @@ function* fromImage(
   if (image === null) return null
   const { header } = image
   const facts = new Map(header.segments.map((segment) => [segment.number, segment]))
-  if (manifest.segments.some((segment) => !facts.has(segment.number))) return null
+  // An epoch is a small number, and other stores have the same ones.
+  const isOurs = ({ number, salt, validBytes }: ManifestSegment): boolean => {
+    const fact = facts.get(number)
+    return fact?.salt.low === salt.low && fact.salt.high === salt.high && fact.validBytes === validBytes
+  }
+  if (!manifest.segments.every(isOurs)) return null
   store.adoptKeydir(image.keydir)
   for (const each of manifest.segments) {
     const fact = facts.get(each.number) as (typeof header.segments)[number]

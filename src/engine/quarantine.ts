@@ -10,6 +10,7 @@ import { close, isUnreadable, list, open, read, type Task, wait, write } from '.
 
 const QUARANTINE_BYTES = 4 * 1024 * 1024
 const QUARANTINE_FILES = 16
+const DROPPED = 'The log ends in bytes that were never acknowledged as durable: dropped'
 
 /** Keeps a copy of what is dropped. Returns how many bytes that was, 0 when they can't be read or were never written. */
 export function* quarantine(
@@ -31,27 +32,29 @@ export function* quarantine(
   }
   // Zeros are space that was never written.
   if (dropped.every((byte) => byte === 0)) return 0
+  const what = { segment: segment.number, offset: from, bytes: to - from }
   const name = `${QUARANTINE}/${dataName(segment.number)}.${from}`
-  logger.warning('The log ends in bytes that were never acknowledged as durable: dropped, a copy is kept', {
-    segment: segment.number,
-    offset: from,
-    bytes: to - from,
-    copy: name,
-  })
   try {
-    yield* wait<void>((done) =>
-      storage.makeDirectory(QUARANTINE, (error) => done(error?.code === 'EEXIST' ? null : error)),
-    )
-    const names = yield* list(storage, QUARANTINE)
-    if (names.length >= QUARANTINE_FILES) return to - from
-    const copy = yield* open(storage, name, 'create')
-    try {
-      yield* write(copy, dropped, 0, dropped.length, 0)
-    } finally {
-      yield* close(copy)
-    }
+    if (yield* keep(storage, name, dropped)) logger.warning(`${DROPPED}, a copy is kept`, { ...what, copy: name })
+    else logger.warning(`${DROPPED}, without a copy: there are ${QUARANTINE_FILES} in ${QUARANTINE} already`, what)
   } catch (error) {
-    logger.warning('The dropped bytes could not be kept', { error: (error as Error).message })
+    logger.warning(`${DROPPED}, and no copy could be kept`, { ...what, error: (error as Error).message })
   }
   return to - from
+}
+
+/** False: there are enough. */
+function* keep(storage: Storage, name: string, bytes: Buffer): Task<boolean> {
+  yield* wait<void>((done) =>
+    storage.makeDirectory(QUARANTINE, (error) => done(error?.code === 'EEXIST' ? null : error)),
+  )
+  const names = yield* list(storage, QUARANTINE)
+  if (names.length >= QUARANTINE_FILES) return false
+  const copy = yield* open(storage, name, 'create')
+  try {
+    yield* write(copy, bytes, 0, bytes.length, 0)
+  } finally {
+    yield* close(copy)
+  }
+  return true
 }

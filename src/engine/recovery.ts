@@ -417,6 +417,7 @@ export class Recovery {
     segment.syncedBytes = end.offset
     segment.sealed = true
     yield* this.scan(segment, end.offset)
+    this.p.segments.release(segment)
   }
 
   // --- the end of the log
@@ -435,6 +436,11 @@ export class Recovery {
       const keep = Math.min(provenTo, goodTo)
       return { goodTo, keep }
     })
+    for (const [rank, segment] of openOnes.entries()) {
+      const { keep } = parts[rank] as { keep: number }
+      if (keep > SEGMENT_HEADER_BYTES) yield* this.scan(segment, keep)
+    }
+    this.refuseIfLost() // once more: a copy of the end of the log for each start that is refused would fill the disk
     yield* this.p.reserve.makeRoom(parts.reduce((sum, { goodTo, keep }) => sum + goodTo - keep, 0))
     const copy = new TailCopy(this.p.catalog)
     for (const [rank, segment] of openOnes.entries()) {
@@ -452,13 +458,10 @@ export class Recovery {
     yield* copy.finish()
   }
 
-  // Takes in an open segment: up to `keep` where it lies, from there to `goodTo` by way of the copy.
+  // Takes in the end of an open segment: from `keep` to `goodTo`, by way of the copy.
   private *loadOpen(segment: Segment, keep: number, goodTo: number, copy: TailCopy): Task<void> {
-    const file = yield* this.fileOf(segment)
-    if (keep > SEGMENT_HEADER_BYTES) {
-      yield* this.scan(segment, keep)
-    }
     if (goodTo <= keep) return
+    const file = yield* this.fileOf(segment)
     const scanner = new SegmentScanner(file, segment.salt, Math.max(keep, SEGMENT_HEADER_BYTES), goodTo)
     for (let n = 0; ; n++) {
       const status = scanner.nextHeld() ? HEAD_GOOD : yield* scanner.next()

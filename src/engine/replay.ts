@@ -7,7 +7,7 @@
 import { Slice } from '../base/slice.ts'
 import type { Databases } from './databases.ts'
 import { NONE } from './engine.ts'
-import { TYPE_TOMBSTONE } from './keydir/entries.ts'
+import { TYPE_AWAITED, TYPE_TOMBSTONE } from './keydir/entries.ts'
 import type { Keydir } from './keydir/keydir.ts'
 import {
   FLAG_EXPIRY,
@@ -47,8 +47,6 @@ export class Replay {
   private readonly segments: Segments
   private readonly databases: Databases
   private readonly key = new Slice()
-  /** Touches whose value has not been read yet, by that value's sequence: the newest each. */
-  private readonly touches = new Map<number, Touch>()
   private systemValue: Buffer | null = null
   private highestDatabase = 0
   /** Entries that stand for a delete. */
@@ -104,18 +102,16 @@ export class Replay {
     const { keydir } = this
     if (head.database > this.highestDatabase) this.highestDatabase = head.database
     let entry = keydir.find(head.database, key, hash)
+    const current = entry === NONE ? 0 : keydir.sequence(entry)
+    // A touch of it was read before it: expiry and touch are there.
+    const isAwaited = entry !== NONE && current === head.sequence && keydir.type(entry) === TYPE_AWAITED
     if (entry === NONE) entry = keydir.insert(head.database, key, hash)
-    else if (keydir.sequence(entry) >= head.sequence) return
+    else if (current >= head.sequence && !isAwaited) return
     else this.replaced(entry)
     const wide = (head.flags & FLAG_EXPIRY) !== 0
     keydir.place(entry, segment.slot, offset, head.valueLength, head.sequence, head.type, wide)
     segment.liveBytes += recordBytes(head.flags & FLAG_EXPIRY, head.keyLength, head.valueLength)
-    this.setExpiry(entry, head.expiry)
-    const touch = this.touches.get(head.sequence)
-    if (touch === undefined) return
-    this.touches.delete(head.sequence)
-    keydir.setExpiry(entry, touch.expiry)
-    keydir.setTouch(entry, touch.sequence, touch.segment.slot, touch.offset)
+    if (!isAwaited) this.setExpiry(entry, head.expiry)
   }
 
   // The state of a newer record: an older one's touch is nothing to it.
@@ -126,18 +122,19 @@ export class Replay {
     if (keydir.hasRow(entry)) keydir.setTouch(entry, 0, 0, 0)
   }
 
-  // Most touches lie behind their value and are applied at once; the others wait for it. A value that was overwritten has none.
+  // Most touches lie behind their value. One that is read before it keeps its place: what is older of that key is dead in any case. (Kept
+  // beside the keydir, ten million of them would be more than a heap can hold.)
   private applyTouch(database: number, key: Slice, hash: number, reference: number, touch: Touch): void {
     const { keydir } = this
-    const entry = keydir.find(database, key, hash)
+    let entry = keydir.find(database, key, hash)
     const current = entry === NONE ? 0 : keydir.sequence(entry)
     if (current > reference) return
-    if (current < reference || keydir.type(entry) === TYPE_TOMBSTONE) {
-      const waiting = this.touches.get(reference)
-      if (waiting === undefined || waiting.sequence < touch.sequence) this.touches.set(reference, touch)
-      return
-    }
-    if (keydir.hasRow(entry) && keydir.touchSequence(entry) >= touch.sequence) return
+    if (current < reference) {
+      if (entry === NONE) entry = keydir.insert(database, key, hash)
+      else this.replaced(entry)
+      keydir.place(entry, touch.segment.slot, 0, 0, reference, TYPE_AWAITED, false)
+      this.setExpiry(entry, 0)
+    } else if (keydir.hasRow(entry) && keydir.touchSequence(entry) >= touch.sequence) return
     keydir.setExpiry(entry, touch.expiry)
     keydir.setTouch(entry, touch.sequence, touch.segment.slot, touch.offset)
   }
@@ -160,6 +157,7 @@ export class Replay {
       this.tombstones--
       return
     }
+    if (keydir.type(entry) === TYPE_AWAITED) return
     const length = recordBytes(keydir.wide(entry) ? FLAG_EXPIRY : 0, keydir.keyLength(entry), keydir.valueSize(entry))
     segments.at(keydir.segment(entry)).liveBytes -= length
   }
@@ -173,7 +171,6 @@ export class Replay {
     if (this.systemValue !== null) databases.decode(this.systemValue)
     databases.used(this.highestDatabase)
     if (system.segment !== null) system.segment.liveBytes += system.bytes
-    this.touches.clear()
     let cursor = 0
     do {
       cursor = keydir.settle(cursor)
@@ -190,7 +187,8 @@ export class Replay {
 
   private tidyEntry(entry: number): void {
     const { keydir, segments, databases } = this
-    if (keydir.type(entry) === TYPE_TOMBSTONE || !databases.isMapped(keydir.database(entry))) {
+    const type = keydir.type(entry)
+    if (type === TYPE_TOMBSTONE || type === TYPE_AWAITED || !databases.isMapped(keydir.database(entry))) {
       this.replaced(entry)
       keydir.unlink(entry)
       keydir.free(entry)

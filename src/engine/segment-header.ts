@@ -3,7 +3,7 @@
 //   offset  size  field
 //        0     8  magic "CASKYSEG"
 //        8     2  format version, 1
-//       10     2  header length, these bytes and options and crc together; records begin there
+//       10     2  header length, 60; records begin there
 //       12     4  incompatible features: an unknown bit means refuse, and write nothing
 //       16    16  store id: which directory this belongs to
 //       32     4  segment number
@@ -11,9 +11,8 @@
 //       44     4  compatible features: an unknown bit is of no concern
 //       48     1  cipher, 0 none          49  3  zero
 //       52     4  key id, 0 none
-//       56   ...  options: type u16, length u16, bytes; none are defined yet, unknown ones are passed over
-//      end-4   4  crc-32 of everything before it
-// Integers are little-endian.
+//       56     4  crc-32 of everything before it
+// Integers are little-endian. Whatever comes in a later format, these 60 bytes stay, so that this one knows it for newer and not for damage.
 
 import { crc32 } from '../base/crc32.ts'
 import type { Salt } from './record.ts'
@@ -26,7 +25,6 @@ export interface SegmentHeader {
   readonly storeId: Buffer // 16 bytes
   readonly number: number
   readonly salt: Salt
-  readonly headerBytes: number
 }
 
 /** The bytes of a header. */
@@ -49,15 +47,12 @@ export type HeaderProblem = 'short' | 'damaged' | 'newer'
 export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | HeaderProblem {
   if (bytes.length < SEGMENT_HEADER_BYTES) return 'short'
   if (!bytes.subarray(0, 8).equals(MAGIC_TEXT)) return 'damaged'
-  const length = bytes.readUInt16LE(10)
-  if (length < SEGMENT_HEADER_BYTES) return 'damaged'
-  if (length > bytes.length) return 'short'
-  if (crc32(bytes, 0, length - 4) !== bytes.readUInt32LE(length - 4)) return 'damaged'
-  if (bytes.readUInt16LE(8) !== FORMAT_VERSION || bytes.readUInt32LE(12) !== 0 || bytes[48] !== 0) return 'newer'
+  if (crc32(bytes, 0, SEGMENT_HEADER_BYTES - 4) !== bytes.readUInt32LE(SEGMENT_HEADER_BYTES - 4)) return 'damaged'
+  if (bytes.readUInt16LE(8) !== FORMAT_VERSION || bytes.readUInt16LE(10) !== SEGMENT_HEADER_BYTES) return 'newer'
+  if (bytes.readUInt32LE(12) !== 0 || bytes[48] !== 0) return 'newer'
   return {
     storeId: Buffer.from(bytes.subarray(16, 32)),
     number: bytes.readUInt32LE(32),
     salt: { low: bytes.readUInt32LE(36), high: bytes.readUInt32LE(40) },
-    headerBytes: length,
   }
 }

@@ -233,7 +233,6 @@ export class Upkeep {
       next.listed = true
       yield* this.commit()
       this.prepared = null
-      // A failure meanwhile may have made another segment the active one; this one is as good as any.
       log.next = next
     } else {
       yield* this.sealRotated()
@@ -553,8 +552,10 @@ export class Upkeep {
         (error) => {
           this.closed = true
           // No file is closed under a call: its number would be another file's soon.
-          this.background.close(() =>
-            store.log.whenQuiet(() => store.whenNothingIsRead(() => store.segments.closeAll(() => done(error)))),
+          run(this.reserve.whenStill(), () =>
+            this.background.close(() =>
+              store.log.whenQuiet(() => store.whenNothingIsRead(() => store.segments.closeAll(() => done(error)))),
+            ),
           )
         },
       )
@@ -582,7 +583,9 @@ export class Upkeep {
     for (const segment of open) {
       if (!segment.listed || segment.hinted || segment.sizeBytes > CLOSING_HINT_BYTES) continue
       try {
-        yield* makeHint(this.storage, { number: segment.number, salt: segment.salt, validBytes: segment.sizeBytes })
+        const subject = { number: segment.number, salt: segment.salt, validBytes: segment.sizeBytes }
+        const { damagedAt } = yield* makeHint(this.storage, subject)
+        segment.hinted = damagedAt.length === 0 // the image says so
       } catch {
         // A hint is a cache.
       }

@@ -63,7 +63,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 const options = fc.record({
   appendfsync: fc.constantFrom<Appendfsync>('always', 'everysec', 'no'),
   segmentSizeBytes: fc.constantFrom(400, 700, 3000, 1 << 20),
-  valueCacheBytes: fc.constantFrom(0, 1 << 20),
+  valueCacheBytes: fc.constantFrom(0, 1 << 20, 3 << 20),
   synchronousIo: fc.boolean(),
 })
 type Options = typeof options extends fc.Arbitrary<infer T> ? T : never

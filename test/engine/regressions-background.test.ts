@@ -486,3 +486,22 @@ test('merge-rate and scrub-rate hold at once, also for what runs', async () => {
   await store.until(() => scrubbed)
   await store.close()
 })
+
+test('a stop waits for the reserve that is being built: nothing touches the directory after it', async () => {
+  const directory = freshDirectory()
+  const storage = new FaultyStorage(directory)
+  storage.rule = (call, name) => (call === 'write' && name.startsWith('reserve.new') ? 'hold' : null)
+  const store = await TestStore.open(directory, { storage, reserveBytes: 4 << 20 })
+  await store.until(() => storage.holding > 0)
+  let calls = -1
+  const closing = store.close().then(() => {
+    calls = storage.calls.length
+  })
+  for (let i = 0; i < 100; i++) await turn()
+  expect(calls).toBe(-1)
+  storage.heal()
+  storage.release()
+  await closing
+  for (let i = 0; i < 300; i++) await turn()
+  expect(storage.calls.slice(calls)).toEqual([])
+})

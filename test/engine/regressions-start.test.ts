@@ -6,11 +6,12 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { Slice } from '../../src/base/slice.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import { dataName, hintName, IMAGE, MANIFEST, QUARANTINE, RESERVE } from '../../src/engine/filename.ts'
+import type { Keydir } from '../../src/engine/keydir/keydir.ts'
 import { KIND_ANCHOR, KIND_BATCH_END, KIND_SYSTEM, KIND_TOUCH } from '../../src/engine/record.ts'
 import { Recovery } from '../../src/engine/recovery.ts'
 import { Replay } from '../../src/engine/replay.ts'
 import { SEGMENT_HEADER_BYTES } from '../../src/engine/segment-header.ts'
-import { flip, namesIn, newestOf } from './damage.ts'
+import { flip, hurt, namesIn, newestOf } from './damage.ts'
 import { FaultyStorage } from './faulty-storage.ts'
 import { allRecords, dataPath, manifestOf } from './files.ts'
 import { ManualClock } from './manual-clock.ts'
@@ -150,9 +151,9 @@ test('touches without end of few keys cost recovery no memory each', async () =>
   let most = 0
   let looks = 0
   clock.onSoon = (): void => {
-    const { replay } = load.mock.contexts[0] as unknown as { replay: { touches: Map<number, unknown> } }
+    const { p } = load.mock.contexts[0] as unknown as { p: { keydir: Keydir } }
     looks++
-    most = Math.max(most, replay.touches.size)
+    most = Math.max(most, p.keydir.rowCount)
   }
   store = await store.killed({ clock })
   expect(looks).toBeGreaterThan(50)
@@ -535,24 +536,65 @@ test('a start that is refused, again and again, leaves no copies of the end of t
   expect(files()).toEqual(before)
 })
 
-test('touches of values that a merge has put into a newer file do not wait for them in memory', async () => {
-  let store = await TestStore.open(freshDirectory())
-  for (let i = 0; i < 200; i++) store.put(`k${i}`, 'v'.repeat(20))
-  for (let i = 0; i < 400; i++) store.put('dead', `${i}`.repeat(20))
-  await store.seal()
-  for (let i = 0; i < 200; i++) store.setExpiry(`k${i}`, store.clock.now() + 1e7 + i)
-  await store.seal()
-  expect(await store.merge()).toBeGreaterThan(0)
-  let most = 0
-  const apply = Replay.prototype.apply
-  vi.spyOn(Replay.prototype, 'apply').mockImplementation(function (this: Replay, ...args) {
-    apply.apply(this, args)
-    most = Math.max(most, (this as unknown as { touches: Map<number, unknown> }).touches.size)
+describe('touches that are read before their values wait in the keydir, and nowhere else', () => {
+  const KEYS = 500
+
+  /** The largest collection that a start keeps of them beside it. */
+  function watched(): { most: number; before: number } {
+    const seen = { most: 0, before: 0 }
+    const apply = Replay.prototype.apply
+    vi.spyOn(Replay.prototype, 'apply').mockImplementation(function (this: Replay, ...args) {
+      if (args[2].kind === KIND_TOUCH && args[3].length > 0) seen.before++
+      apply.apply(this, args)
+      for (const kept of Object.values(this)) if (kept instanceof Map) seen.most = Math.max(seen.most, kept.size)
+    })
+    return seen
+  }
+
+  async function sessions(store: TestStore): Promise<void> {
+    for (let i = 0; i < KEYS; i++) store.put(`k${i}`, 'v'.repeat(20))
+    await store.seal()
+    for (let i = 0; i < KEYS; i++) store.setExpiry(`k${i}`, store.clock.now() + 1e7 + i)
+  }
+
+  async function check(store: TestStore, seen: { most: number; before: number }): Promise<void> {
+    expect(seen.before).toBeGreaterThan(0)
+    expect(seen.most).toBe(0)
+    expect(store.engine.keyCount(0)).toBe(KEYS + 2)
+    for (const i of [0, 7, KEYS - 1]) {
+      expect(store.expiryOf(`k${i}`)).toBe(store.clock.originMs + 1e7 + i)
+      expect(await store.get(`k${i}`)).toBe('v'.repeat(20))
+    }
+    await store.merge() // which counts what lives
+    expect(store.engine.keyCount(0)).toBe(KEYS + 2)
+    await store.close()
+  }
+
+  test('where a merge has put the values into a newer file, and the manifest is lost', async () => {
+    const store = await TestStore.open(freshDirectory())
+    store.put('old', 'v')
+    for (let i = 0; i < 2 * KEYS; i++) store.put('dead', `${i}`.repeat(20))
+    await sessions(store)
+    await store.seal()
+    expect(await store.merge()).toBeGreaterThan(0)
+    await store.close()
+    for (const ending of ['.image', '.hint', 'MANIFEST']) removeFiles(store.directory, ending)
+    const seen = watched()
+    await check(await TestStore.open(store.directory), seen)
   })
-  store = await store.killed()
-  expect(store.expiryOf('k7')).toBe(store.clock.originMs + 1e7 + 7)
-  expect(most).toBe(0)
-  await store.close()
+
+  test('where an old key was merged together with the touches, so that they come first', async () => {
+    const store = await TestStore.open(freshDirectory())
+    store.put('old', 'v')
+    for (let i = 0; i < 100; i++) store.put('dead', `${i}`.repeat(20))
+    await store.seal()
+    await sessions(store)
+    for (let i = 0; i < 2 * KEYS; i++) store.put('dead', `${i}`.repeat(20))
+    await store.seal()
+    expect(await store.merge()).toBeGreaterThan(0)
+    const seen = watched()
+    await check(await store.killed(), seen)
+  })
 })
 
 test('what CONFIG SET says while it loads holds afterwards', async () => {
@@ -585,5 +627,88 @@ test('a hint whose name was lost after the image counted on it is made again, an
   const damaged = new Promise((resolve) => again.engine.scrub.wait((_error, found) => resolve(found)))
   await again.quiet()
   expect(await damaged).toBe(0)
+  await again.close()
+})
+
+test('the image of another store with the same epoch is not believed: its keys would be ours, and a merge would remove our data', async () => {
+  const mine = await TestStore.open(freshDirectory())
+  for (let i = 0; i < 100; i++) mine.put(`mine ${i}`, 'v'.repeat(200))
+  await mine.tick()
+  await mine.close()
+  const other = await TestStore.open(freshDirectory())
+  other.put('other', 'v')
+  await other.tick()
+  await other.close()
+  const epochs = [mine, other].map(({ directory }) => manifestOf(directory).epoch)
+  expect(epochs[0]).toBe(epochs[1])
+  fs.copyFileSync(path.join(other.directory, IMAGE), path.join(mine.directory, IMAGE))
+  const again = await TestStore.open(mine.directory)
+  expect(keys(again).length).toBe(100)
+  await again.merge()
+  expect(await again.get('mine 7')).toBe('v'.repeat(200))
+  await again.close()
+})
+
+test('starts that are refused for damage in what was proven of the open end do not fill the disk with copies of what was not', async () => {
+  const store = await TestStore.open(freshDirectory())
+  store.put('a', '1')
+  store.put('b', '2')
+  await store.tick()
+  await new Promise<void>((resolve) => store.engine.whenSynced(() => resolve()))
+  for (let i = 0; i < 200; i++) store.put(`tail ${i}`, 'v'.repeat(400))
+  await store.tick()
+  const directory = copyOf(store.directory)
+  await store.close()
+  hurt(directory, 'a', 'head')
+  const look = (): string[] => fs.readdirSync(directory).filter((name) => name.endsWith('.data'))
+  const before = look()
+  for (let i = 0; i < 3; i++) expect((await refusal(directory)).code).toBe('EDAMAGED')
+  expect(look()).toEqual(before)
+})
+
+test('a start without a manifest keeps no more files open than any other', async () => {
+  const store = await TestStore.open(freshDirectory(), { segmentSizeBytes: 400 })
+  for (let n = 0; n < 300; n++) {
+    store.put(`k${n}`, 'v'.repeat(300))
+    await store.tick()
+    await store.until(() => store.engine.log.next !== null)
+  }
+  await store.quiet()
+  await store.close()
+  for (const ending of ['.image', '.hint', 'MANIFEST']) removeFiles(store.directory, ending)
+  const descriptors = (): number => fs.readdirSync('/proc/self/fd').length
+  const before = descriptors()
+  const again = await TestStore.open(store.directory)
+  expect(descriptors() - before).toBeLessThan(250)
+  expect(again.engine.keyCount(0)).toBe(300)
+  await again.close()
+})
+
+test('a copy of what is dropped is spoken of only where there is one', async () => {
+  const store = await TestStore.open(freshDirectory())
+  store.put('a', '1')
+  await store.tick()
+  const directory = copyOf(store.directory)
+  await store.close()
+  fs.mkdirSync(path.join(directory, QUARANTINE))
+  for (let i = 0; i < 16; i++) fs.writeFileSync(path.join(directory, QUARANTINE, `old.${i}`), 'x')
+  const data = namesIn(directory).find((name) => name.endsWith('.data')) as string
+  fs.appendFileSync(path.join(directory, data), 'half a record')
+  const again = await TestStore.open(directory)
+  expect(again.warnings.join()).toContain('without a copy: there are 16')
+  expect(again.warnings.join()).not.toContain('a copy is kept')
+  await again.close()
+})
+
+test('the hint that a clean stop makes is known to the start after it', async () => {
+  const store = await TestStore.open(freshDirectory())
+  for (let i = 0; i < 50; i++) store.put(`k${i}`, 'v')
+  await store.tick()
+  await store.close()
+  const storage = new FaultyStorage(store.directory)
+  const again = await TestStore.open(store.directory, { storage })
+  await again.quiet()
+  expect(again.engine.segments.get(1)?.hinted).toBe(true)
+  expect(storage.calls.filter((call) => call.includes('.hint'))).toEqual([])
   await again.close()
 })

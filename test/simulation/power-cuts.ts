@@ -387,7 +387,7 @@ export function settingsOf(random: Random): EngineSettings {
     appendfsync: random.pick(['always', 'everysec', 'no'] as Appendfsync[]),
     segmentSizeBytes: random.pick([400, 400, 400, 1000, 3000]),
     segmentAgeSeconds: random.pick([0, 0, 1]),
-    valueCacheBytes: random.chance(0.05) ? 2 * 1024 * 1024 : random.pick([0, 0, 65_536]), // less than 2 MiB: no cache, only a tail
+    valueCacheBytes: random.chance(0.05) ? 3 * 1024 * 1024 : random.pick([0, 0, 65_536]), // less than 2 MiB beside the tail: no cache
     mergeEnabled: random.chance(0.8),
     mergeIntervalMs: random.pick([5, 50, 500]),
     mergeWindow: 'always',

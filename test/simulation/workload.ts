@@ -464,7 +464,7 @@ export class Workload {
       { appendfsync: 'everysec' as const },
       { appendfsync: 'no' as const },
       { segmentSizeBytes: random.between(400, 3000) },
-      { valueCacheBytes: random.pick([0, 65_536]) },
+      { valueCacheBytes: random.pick([0, 65_536, 3 * 1024 * 1024]) },
       { mergeRateBytesPerSecond: random.pick([0, 10_000]) },
     ])
     this.#trace?.(`configure ${JSON.stringify(change)}`)

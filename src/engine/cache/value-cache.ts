@@ -1,4 +1,4 @@
-// The value cache: values of entries that are read or were just written, outside the V8 heap, bounded in bytes.
+// The value cache: values of entries that were read, outside the V8 heap, bounded in bytes.
 //
 // A hit needs entry number and sequence: a value is found only as what its entry says now, so nothing has to be invalidated for the sake of
 // correctness. `remove` only gives room back early.

@@ -24,6 +24,8 @@ import { bytesOf, Memory } from './memory.ts'
 
 /** Stands for a delete; only while loading. */
 export const TYPE_TOMBSTONE = 7
+/** Stands for a value of which only a touch was read so far; only while loading. */
+export const TYPE_AWAITED = 6
 
 const PAGE_SHIFT = 14
 const PAGE_ENTRIES = 1 << PAGE_SHIFT

@@ -101,7 +101,10 @@ export class Rows {
     const block = entry >>> SIDE_SHIFT
     if (--(this.sideUsed[block] as number) === 0) {
       if (this.spareSides.length === 0) this.spareSides.push(this.sides[block] as Uint32Array)
-      else this.sideBlocks--
+      else {
+        this.memory.give(this.sides[block] as Uint32Array)
+        this.sideBlocks--
+      }
       this.sides[block] = NO_SIDE
     }
   }
