@@ -168,12 +168,15 @@ function* allRows(commands: ReadonlyMap<string, Command>): Generator<Command> {
 function info(session: Session, args: Args): void {
   const { reply } = session
   if (args.count === 2) return replyWithAll(session)
-  reply.array(args.count - 2)
-  for (let i = 2; i < args.count; i++) {
-    const command = named(session, args.at(i))
+  const wanted: (Command | undefined)[] = []
+  for (let i = 2; i < args.count; i++) wanted.push(named(session, args.at(i)))
+  const say = (command: Command | undefined): void => {
     if (command === undefined) reply.null()
-    else replyWithInfo(reply, command)
+    else keptInfo.say(reply, command)
   }
+  if (wanted.length > AT_ONCE) return inPortions(session, () => reply.array(wanted.length), wanted, say)
+  reply.array(wanted.length)
+  wanted.forEach(say)
 }
 
 function replyWithAll(session: Session): void {
@@ -265,37 +268,56 @@ function docs(session: Session, args: Args): void {
     if (command !== undefined) wanted.push(command)
   }
   const { reply } = session
-  if (wanted.length <= DOCS_AT_ONCE) return replyWithDocs(reply, wanted)
-  let at = -1
-  session.stepwise(() => {
-    if (at < 0) {
-      reply.map(wanted.length)
-      at = 0
-    }
-    const end = Math.min(at + DOCS_AT_ONCE, wanted.length)
-    for (; at < end; at++) {
-      const bytes = keptDocs(wanted[at]!, session.protocol)
-      reply.raw(bytes, 0, bytes.length)
-    }
-    return at === wanted.length
-  })
+  if (wanted.length <= AT_ONCE) return replyWithDocs(reply, wanted)
+  inPortions(
+    session,
+    () => reply.map(wanted.length),
+    wanted,
+    (command) => keptDocs.say(reply, command),
+  )
 }
 
 /** So many in a step: each has a kilobyte or two. */
-const DOCS_AT_ONCE = 256
+const AT_ONCE = 256
 
-// One command may be asked for thousands of times; its arguments are read anew each time (20,000: seconds).
-const docsOf = { 2: new WeakMap<Command, Buffer>(), 3: new WeakMap<Command, Buffer>() }
-
-function keptDocs(command: Command, protocol: 2 | 3): Buffer {
-  const kept = docsOf[protocol].get(command)
-  if (kept !== undefined) return kept
-  const pen = new ReplyWriter(protocol)
-  replyWithDocsOf(pen, command)
-  const bytes = pen.bytes.subarray(0, pen.length)
-  docsOf[protocol].set(command, bytes)
-  return bytes
+/** The head, then of each `what` it has to say, in as many turns as it takes. */
+function inPortions<T>(session: Session, head: () => void, each: readonly T[], say: (what: T) => void): void {
+  let at = -1
+  session.stepwise(() => {
+    if (at < 0) {
+      head()
+      at = 0
+    }
+    const end = Math.min(at + AT_ONCE, each.length)
+    for (; at < end; at++) say(each[at] as T)
+    return at === each.length
+  })
 }
+
+/** What is said of a command, written once: it may be asked for thousands of times (20,000: seconds). */
+class Kept {
+  private readonly write: (reply: ReplyWriter, command: Command) => void
+  private readonly written = { 2: new WeakMap<Command, Buffer>(), 3: new WeakMap<Command, Buffer>() }
+
+  constructor(write: (reply: ReplyWriter, command: Command) => void) {
+    this.write = write
+  }
+
+  say(reply: ReplyWriter, command: Command): void {
+    const written = this.written[reply.protocol]
+    let bytes = written.get(command)
+    if (bytes === undefined) {
+      const pen = new ReplyWriter(reply.protocol)
+      this.write(pen, command)
+      bytes = pen.bytes.subarray(0, pen.length)
+      written.set(command, bytes)
+    }
+    reply.raw(bytes, 0, bytes.length)
+  }
+}
+
+const keptDocs = new Kept(replyWithDocsOf)
+const keptInfo = new Kept(replyWithInfo)
 
 function replyWithDocs(reply: ReplyWriter, commands: readonly Command[]): void {
   reply.map(commands.length)

@@ -136,10 +136,11 @@ const value = new Slice()
 
 function replyLater(session: Session, entry: number, size: number): void {
   const slot = session.slot(size)
-  session.engine.load(entry, (error, loaded) => {
+  const read = session.engine.load(entry, (error, loaded) => {
     if (loaded === null) slot.fillError(`ERR the value could not be read: ${error?.message ?? 'unknown error'}`)
     else slot.fillBulk(new Slice(Buffer.from(encodingOf(loaded, size), 'latin1')))
   })
+  slot.waitsFor(read)
 }
 
 /** `value` may be null when it is longer than any integer. */

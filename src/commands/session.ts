@@ -3,7 +3,7 @@
 
 import type { Timer } from '../base/clock.ts'
 import type { Slice } from '../base/slice.ts'
-import type { Engine } from '../engine/engine.ts'
+import type { Engine, PendingRead } from '../engine/engine.ts'
 import type { Args } from '../resp/args.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
 import type { Command } from './command.ts'
@@ -13,6 +13,8 @@ export interface ReplySlot {
   /** One bulk string; the bytes are not copied, so they must not change. */
   fillBulk(value: Slice): void
   fillError(text: string): void
+  /** What will fill it: cancelled when nobody waits for the reply any more. */
+  waitsFor(read: PendingRead): void
 }
 
 export interface Session {

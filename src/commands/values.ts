@@ -42,11 +42,14 @@ export function replyWithRange(session: Session, entry: number, from: number, to
 }
 
 function replyLater(session: Session, entry: number, from: number, to: number): void {
-  const slot = session.slot(session.engine.valueSize(entry))
-  session.engine.load(entry, (error, value) => {
+  const size = session.engine.valueSize(entry)
+  if (!session.mayReply(size)) return // or one MGET could have all memory there is filled with reads
+  const slot = session.slot(size)
+  const read = session.engine.load(entry, (error, value) => {
     if (value === null) slot.fillError(`ERR the value could not be read: ${error?.message ?? 'unknown error'}`)
     else slot.fillBulk(new Slice(value.bytes, value.start + from, value.start + to))
   })
+  slot.waitsFor(read)
 }
 
 /** The value itself, for commands whose row says they need it. Good for the very next call of the engine. */

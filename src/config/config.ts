@@ -30,6 +30,9 @@ interface Follower {
   readonly takesTime: boolean
 }
 
+/** The table's names as patterns see them: a request may have a great many patterns. */
+const named = [...table].map(([name, directive]) => ({ name, slice: sliceOf(name), directive }))
+
 export class Config {
   /** Absolute path of the file it was started with, null without one. */
   readonly file: string | null
@@ -93,8 +96,8 @@ export class Config {
         continue
       }
       const wanted = sliceOf(pattern)
-      for (const [name, directive] of table) {
-        if (!found.has(name) && globMatch(wanted, sliceOf(name), true)) {
+      for (const { name, slice, directive } of named) {
+        if (!found.has(name) && globMatch(wanted, slice, true)) {
           found.set(name, [name, this.#settings.text(directive)])
         }
       }

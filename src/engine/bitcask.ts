@@ -28,6 +28,7 @@ import {
   GATE_STALLED,
   type MergeControl,
   NONE,
+  type PendingRead,
   type ScrubControl,
   UNLUCKY,
 } from './engine.ts'
@@ -80,6 +81,8 @@ const TAIL_SHARE = 8
 const CLOSING = 'MISCONF The store is closing, writes are refused.'
 
 const NO_KEY = new Slice()
+/** The read of a value that was in memory. */
+const READ: PendingRead = { cancel: () => {} }
 
 /** Where the newest map of databases lies; segment null before the first one. */
 export interface SystemRecord {
@@ -350,15 +353,15 @@ export class Bitcask implements Engine {
     return true
   }
 
-  load(entry: number, done: ReadDone): void {
+  load(entry: number, done: ReadDone): PendingRead {
     if (this.inHand(entry, this.valueSlice)) {
       const copy = this.valueSlice.copy()
       done(null, new Slice(copy))
-      return
+      return READ
     }
     const sequence = this.keydir.sequence(entry)
     const place = this.placeOf(entry)
-    this.cold.read(place, (error, value) => {
+    return this.cold.read(place, (error, value) => {
       if (error === null && value !== null) {
         // The entry's number may be somebody else's by now; its sequence cannot be.
         if (this.keydir.sequence(entry) === sequence && this.keydir.isLinked(entry)) {

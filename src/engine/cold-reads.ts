@@ -5,6 +5,7 @@
 // a merge may move the key meanwhile, the old bytes stay), and gives out the value only if head, key, sequence and both crcs agree.
 
 import { Slice } from '../base/slice.ts'
+import type { PendingRead } from './engine.ts'
 import { HEAD_GOOD, Head, KIND_VALUE, readHead, type Salt, valueIsGood } from './record.ts'
 import type { Segment, Segments } from './segments.ts'
 import type { StorageFile } from './storage.ts'
@@ -65,9 +66,18 @@ export function checkRecord(
 
 export type ReadDone = (error: Error | null, value: Slice | null) => void
 
-interface Waiting {
+class Waiting implements PendingRead {
   readonly place: RecordPlace
-  readonly done: ReadDone
+  done: ReadDone | null
+
+  constructor(place: RecordPlace, done: ReadDone) {
+    this.place = place
+    this.done = done
+  }
+
+  cancel(): void {
+    this.done = null
+  }
 }
 
 export class ColdReads {
@@ -86,10 +96,12 @@ export class ColdReads {
   }
 
   /** Reads the record at `place`, whose key must be a private copy. `done` gets a slice of its own. */
-  read(place: RecordPlace, done: ReadDone): void {
+  read(place: RecordPlace, done: ReadDone): PendingRead {
     this.segments.pin(place.segment)
-    this.queue.push({ place, done })
+    const waiting = new Waiting(place, done)
+    this.queue.push(waiting)
     this.startSome()
+    return waiting
   }
 
   /** Calls back when no read is under way. */
@@ -106,12 +118,16 @@ export class ColdReads {
         this.queue = this.queue.slice(this.queueStart)
         this.queueStart = 0
       }
+      if (next.done === null) {
+        this.segments.unpin(next.place.segment)
+        continue
+      }
       this.running++
-      this.start(next)
+      this.start(next.place, next.done)
     }
   }
 
-  private start({ place, done }: Waiting): void {
+  private start(place: RecordPlace, done: ReadDone): void {
     const finish = (error: Error | null, value: Slice | null): void => {
       this.running--
       this.segments.unpin(place.segment)

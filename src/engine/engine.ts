@@ -80,7 +80,7 @@ export interface Engine {
   /** The same, and the bytes are the caller's to keep (not to change): those that were brought are shared, others are copied. */
   keepValueOf(entry: number, into: Slice): boolean
   /** Reads the value as it is at this instant, whatever happens to the key afterwards. The slice is the caller's to keep. */
-  load(entry: number, done: (error: Error | null, value: Slice | null) => void): void
+  load(entry: number, done: (error: Error | null, value: Slice | null) => void): PendingRead
   /**
    * For parked commands: true when the key is absent or `valueOf` will succeed for it now.
    * False: call `bring`, and ask again when it is done (the value may have changed meanwhile). The answer holds until the next put or
@@ -143,6 +143,12 @@ export interface Engine {
    * image, which only make the next start faster.
    */
   close(done: (error: Error | null) => void, isQuick?: boolean): void
+}
+
+/** A value that was asked for. */
+export interface PendingRead {
+  /** Nobody wants it any more: if it is not being read yet it never will be, and `done` is not called. */
+  cancel(): void
 }
 
 export interface EngineSettings {

@@ -41,6 +41,7 @@ export abstract class Client {
   /** What CLIENT LIST shows as cmd, also when it was refused, queued or parked; null: there is no such command. */
   lastCommand: Command | null
   private keptNameBytes: number
+  private keptHoleBytes: number // what its open holes cost (holes.ts)
   private ownName: string
   private ownLibName: string
   private ownLibVersion: string
@@ -69,6 +70,7 @@ export abstract class Client {
     this.strangerSince = now
     this.lastCommand = null
     this.keptNameBytes = 0
+    this.keptHoleBytes = 0
     this.ownName = ''
     this.ownLibName = ''
     this.ownLibVersion = ''
@@ -93,9 +95,18 @@ export abstract class Client {
     this.keptNameBytes = value
   }
 
-  /** What it has put on V8's heap: names and queued commands. */
+  /** What it has put on V8's heap: names, queued commands, and values that are being read for it. */
   get heapBytes(): number {
-    return this.keptNameBytes + (this.currentTransaction?.bytes ?? 0)
+    return this.keptNameBytes + this.keptHoleBytes + (this.currentTransaction?.bytes ?? 0)
+  }
+
+  get holeBytes(): number {
+    return this.keptHoleBytes
+  }
+
+  set holeBytes(value: number) {
+    this.server.clientHeapBytes += value - this.keptHoleBytes
+    this.keptHoleBytes = value
   }
 
   /** A command of so many bytes is going to be queued. */

@@ -29,6 +29,7 @@ import { Client } from './client.ts'
 import { clientLine } from './client-line.ts'
 import { GATE_PAUSED_WRITES } from './gates.ts'
 import type { Gathering } from './gather.ts'
+import { HOLE_BYTES } from './holes.ts'
 import { Output } from './output.ts'
 import { isOverHardLimit, SoftLimit } from './output-limit.ts'
 import { Bringing, type Parked } from './parking.ts'
@@ -327,6 +328,10 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     return this.outputLimit.hardBytes
   }
 
+  onHoles(change: number): void {
+    this.holeBytes += change * HOLE_BYTES
+  }
+
   // Not closed here: somebody is at work.
   onOverLimit(): void {
     this.blocked |= FULL
@@ -382,6 +387,8 @@ export class Connection extends Client implements Session, Ticking, Gathering {
 
   slot(expectedBytes: number): ReplySlot {
     const row = this.replyRow
+    const { server } = this
+    if (server.clientHeapBytes > server.maxClientHeapBytes) server.closeLargest(this)
     return this.output.slot(expectedBytes, () => {
       if (row !== null) row.failed++
       this.server.statistics.error('ERR')
@@ -390,6 +397,11 @@ export class Connection extends Client implements Session, Ticking, Gathering {
 
   mayReply(bytes: number): boolean {
     return this.output.hasRoomFor(bytes)
+  }
+
+  /** It has the most on the heap, and is at work: no more is said, and it is closed after that (`send`). */
+  endHere(): void {
+    this.output.endHere(this.output.pendingBytes)
   }
 
   stepwise(step: () => boolean): void {
@@ -648,7 +660,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
   closeForMemory(): void {
     this.server.statistics.evictedClients++
     this.server.logger.warning(
-      `Evicting client: ${this.describe()} (${this.heapBytes} bytes of names and queued commands, the most of all clients)`,
+      `Evicting client: ${this.describe()} (${this.heapBytes} bytes of names, queued commands and values being read, the most of all clients)`,
     )
     this.close()
   }

@@ -353,6 +353,7 @@ export class Dispatch {
     )
     // Below that, a quick command is slow just by being there.
     this.usualArguments = this.slowMs < TIMED_BELOW_MS || this.monitor.isActive ? -1 : FEW_ARGUMENTS
+    if (this.usualArguments < 0) this.untimedArguments = -1 // also for the rest of this batch: a monitor sees what follows it
     this.vigilantUntilMs = 0
   }
 

@@ -20,15 +20,17 @@
 // when this one is through. Small fills of holes are copied into the write, large ones go as pieces of their own.
 
 import type { Socket } from 'node:net'
-import { assert } from '../base/assert.ts'
 import { Slice } from '../base/slice.ts'
 import type { ReplySlot } from '../commands/session.ts'
 import { type ReplyOwner, ReplyWriter } from '../resp/reply.ts'
 import { type Adopted, offer } from './adopt.ts'
 import { BUFFER_BYTES, type BufferPool } from './buffer-pool.ts'
+import { Hole, type HoleOwner, HoleQueue } from './holes.ts'
 
 /** A fill from this size on is written from where it lies, without a copy. */
 const OWN_PIECE_BYTES = 32 * 1024
+/** The short way (adopt.ts) is for what leaves at once: to a client that reads as fast, one call would go on until all has left. */
+const OFFERED_BYTES = 256 * 1024
 /** Room for marks that a connection keeps. */
 const KEPT_MARKS = 1024
 
@@ -45,9 +47,11 @@ export interface OutputOwner {
   readonly pendingLimit: number
   /** It was going to be: said once, from within whatever is saying it. */
   onOverLimit(): void
+  /** So many holes more or less are open. */
+  onHoles(change: number): void
 }
 
-export class Output implements ReplyOwner {
+export class Output implements ReplyOwner, HoleOwner {
   readonly writer: ReplyWriter
   /** Bytes handed to the socket since the connection was made. */
   sentBytes: number
@@ -66,7 +70,7 @@ export class Output implements ReplyOwner {
   private newestStamp: number
   /** Which of the marked `replies` are none: nobody waits for an error in their place. Rising. */
   private readonly pushes: Set<number>
-  private readonly holes: Hole[]
+  private readonly holes: HoleQueue
   private messages: number // of the holes, those that hold one
   private filledBytes: number // in holes, or expected there; not sent yet
   private openFrom: number // the last reply is being written step by step from here on; -1 when it is whole
@@ -92,7 +96,7 @@ export class Output implements ReplyOwner {
     this.stamps = []
     this.newestStamp = 0
     this.pushes = new Set()
-    this.holes = []
+    this.holes = new HoleQueue()
     this.messages = 0
     this.filledBytes = 0
     this.openFrom = -1
@@ -153,7 +157,7 @@ export class Output implements ReplyOwner {
   /** Whether the reply that began at `position` has said anything. */
   hasSaid(position: number): boolean {
     if (this.gone + this.writer.length > position) return true
-    return this.holes.length > 0 && this.holes[this.holes.length - 1]!.reply === this.reply
+    return this.holes.last?.reply === this.reply
   }
 
   /** Whether the reply that began at `position` is an error. */
@@ -214,9 +218,10 @@ export class Output implements ReplyOwner {
   }
 
   private hole(expectedBytes: number, onError: () => void = () => {}): Hole {
-    const hole = new Hole(this, this.reply, this.writer.length, expectedBytes, onError)
+    const hole = new Hole(this, this.reply, this.position, expectedBytes, onError)
     this.holes.push(hole)
     this.filledBytes += expectedBytes
+    this.owner.onHoles(1)
     return hole
   }
 
@@ -226,9 +231,14 @@ export class Output implements ReplyOwner {
     const { pendingLimit } = this.owner
     const pending = this.pendingBytes + bytes
     if (pendingLimit === 0 || pending <= pendingLimit) return true
-    this.overLimitBytes = pending
-    this.owner.onOverLimit()
+    this.endHere(pending)
     return false
+  }
+
+  /** No more is said: the connection is going to be closed, with so many bytes pending. */
+  endHere(pending: number): void {
+    this.overLimitBytes = Math.max(1, pending)
+    this.owner.onOverLimit()
   }
 
   /** For the writer. */
@@ -250,8 +260,9 @@ export class Output implements ReplyOwner {
    */
   takeBack(position: number, openHoles = 0): void {
     this.writer.length = Math.min(this.writer.length, position - this.gone)
-    while (this.holes.length > openHoles && this.holes[this.holes.length - 1]!.reply === this.reply)
-      this.holes.pop()!.drop()
+    let taken = 0
+    for (; this.holes.length > openHoles && this.holes.last?.reply === this.reply; taken++) this.holes.pop().drop()
+    if (taken > 0) this.owner.onHoles(-taken)
   }
 
   /** Writes with sequences >= first came to nothing: each reply that depends on one becomes `-message`. */
@@ -260,8 +271,9 @@ export class Output implements ReplyOwner {
     const error = Buffer.from(`-${message}\r\n`, 'latin1')
     const { bytes, length } = this.writer
     const pieces: Buffer[] = []
-    const holes = this.holes.splice(0)
+    const holes = this.holes.take(this.holes.length)
     let nextHole = 0
+    let dropped = 0
     let kept = 0
     let newest = 0
     let from = 0
@@ -281,8 +293,11 @@ export class Output implements ReplyOwner {
       }
       for (; nextHole < holes.length && holes[nextHole]!.reply <= reply; nextHole++) {
         const hole = holes[nextHole]!
-        if (hole.reply === reply) hole.drop()
-        else this.keepHole(hole, shift)
+        if (hole.reply !== reply) this.keepHole(hole, shift)
+        else {
+          hole.drop()
+          dropped++
+        }
       }
       const instead = this.pushes.delete(reply) ? NOTHING : error
       pieces.push(bytes.subarray(from, start), instead)
@@ -293,6 +308,8 @@ export class Output implements ReplyOwner {
     pieces.push(bytes.subarray(from, length))
     if (this.openFrom >= 0) this.openFrom += shift
     this.gone -= shift // so that positions given out for the reply under way stay true
+    for (let i = 0; i < this.holes.length; i++) this.holes.at(i)!.at -= shift
+    if (dropped > 0) this.owner.onHoles(-dropped)
     this.marks = kept
     this.newestStamp = newest
     this.writer.bytes = Buffer.concat(pieces)
@@ -320,8 +337,9 @@ export class Output implements ReplyOwner {
   /** The connection is closed: nothing leaves any more, what is still filled or said is dropped. */
   discard(): void {
     this.discarded = true
-    for (const hole of this.holes) hole.drop()
-    this.holes.length = 0
+    const holes = this.holes.take(this.holes.length)
+    for (const hole of holes) hole.drop()
+    if (holes.length > 0) this.owner.onHoles(-holes.length)
     this.marks = 0
     this.writer.length = 0
   }
@@ -376,25 +394,29 @@ export class Output implements ReplyOwner {
   /** As send, where values that were read go between the bytes. */
   private sendAround(limit: number): void {
     const { bytes } = this.writer
-    const { holes } = this
+    const { holes, gone } = this
     const firstToStay = this.marks > 0 ? this.replies[0]! : this.openFrom >= 0 ? this.reply : Number.POSITIVE_INFINITY
     let n = 0
     let large = false
-    while (n < holes.length && holes[n]!.content !== null && holes[n]!.reply < firstToStay) {
-      large ||= holes[n]!.size >= OWN_PIECE_BYTES
-      n++
+    for (; ; n++) {
+      const hole = holes.at(n)
+      if (hole === undefined || hole.content === null || hole.reply >= firstToStay) break
+      large ||= hole.size >= OWN_PIECE_BYTES
     }
-    if (n < holes.length && holes[n]!.at < limit) limit = holes[n]!.at
+    const stays = holes.at(n)
+    if (stays !== undefined && stays.at - gone < limit) limit = stays.at - gone
     if (limit === 0 && n === 0) return
     const pieces: Buffer[] = []
     let from = 0
-    for (const hole of holes.splice(0, n)) {
-      if (hole.at > from) pieces.push(bytes.subarray(from, hole.at))
+    for (const hole of holes.take(n)) {
+      const at = hole.at - gone
+      if (at > from) pieces.push(bytes.subarray(from, at))
       pieces.push(hole.head, hole.content!, CRLF)
       this.filledBytes -= hole.size
       if (hole.isMessage) this.messages--
-      from = hole.at
+      from = at
     }
+    if (n > 0) this.owner.onHoles(-n)
     if (limit > from) pieces.push(bytes.subarray(from, limit))
     let sent = 0
     for (const piece of pieces) sent += piece.length
@@ -410,7 +432,7 @@ export class Output implements ReplyOwner {
 
   /** bytes[0..length) leave: what the kernel does not take at once is the socket's. */
   private write(bytes: Buffer, length: number): void {
-    const taken = offer(this.adopted, bytes, length)
+    const taken = offer(this.adopted, bytes, Math.min(length, OFFERED_BYTES))
     if (taken < length) this.socket.write(bytes.subarray(taken, length))
   }
 
@@ -436,75 +458,11 @@ export class Output implements ReplyOwner {
       this.starts[i]! -= limit
       this.ends[i]! -= limit
     }
-    for (const hole of this.holes) hole.at -= limit
     if (this.openFrom >= 0) this.openFrom -= limit
   }
 
   private readonly onWritten = (): void => {
     this.inFlight = 0
     if (!this.discarded) this.owner.onSendable()
-  }
-}
-
-/** A place in the reply stream, before writer.bytes[at], for bytes that arrive later. */
-class Hole implements ReplySlot {
-  readonly reply: number
-  at: number
-  head: Buffer
-  /** null until it is filled. Followed by CRLF. */
-  content: Buffer | null
-  private readonly output: Output
-  private readonly expectedBytes: number
-  private readonly onError: () => void
-  isMessage: boolean
-  private isDropped: boolean
-
-  constructor(output: Output, reply: number, at: number, expectedBytes: number, onError: () => void) {
-    this.reply = reply
-    this.at = at
-    this.head = NOTHING
-    this.content = null
-    this.output = output
-    this.expectedBytes = expectedBytes
-    this.onError = onError
-    this.isMessage = false
-    this.isDropped = false
-  }
-
-  /** Bytes it counts for. */
-  get size(): number {
-    return this.content === null ? this.expectedBytes : this.head.length + this.content.length + CRLF.length
-  }
-
-  fillBulk(value: Slice): void {
-    this.fill(Buffer.from(`$${value.length}\r\n`, 'latin1'), value.bytes.subarray(value.start, value.end))
-  }
-
-  fillError(text: string): void {
-    this.onError()
-    this.fill(NOTHING, Buffer.from(`-${text.replace(/[\r\n]/g, ' ')}`, 'latin1'))
-  }
-
-  /** RESP that ends in CRLF. */
-  fillMessage(message: Buffer): void {
-    this.isMessage = true
-    this.fill(NOTHING, message.subarray(0, message.length - CRLF.length))
-  }
-
-  /** Nobody waits for the bytes any more. */
-  drop(): void {
-    if (this.isDropped) return
-    this.isDropped = true
-    this.output.counted(-this.size)
-    if (this.isMessage) this.output.messageDropped()
-  }
-
-  private fill(head: Buffer, content: Buffer): void {
-    assert(this.content === null, 'a reply slot is filled twice')
-    if (this.isDropped) return
-    this.head = head
-    this.content = content
-    this.output.counted(this.size - this.expectedBytes)
-    this.output.filled()
   }
 }

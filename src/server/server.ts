@@ -94,7 +94,7 @@ export class Server implements ServerPort {
   announced: number
   /** client-output-buffer-limit of clients with subscriptions. */
   subscribersOutputLimit: OutputLimit
-  /** What all clients together have put on V8's heap: names and queued commands (Client.heapBytes). */
+  /** What all clients together have put on V8's heap: names, queued commands and reads under way (Client.heapBytes). */
   clientHeapBytes: number
   readonly maxClientHeapBytes: number
   readonly admission: Admission
@@ -251,13 +251,14 @@ export class Server implements ServerPort {
   }
 
   /** Together they have put too much on the heap: who has the most is closed, as by Redis's maxmemory-clients; NO-EVICT comes last. */
-  closeLargest(): void {
+  closeLargest(atWork: Connection | null = null): void {
     while (this.clientHeapBytes > this.maxClientHeapBytes) {
       let largest: Connection | null = null
       for (const connection of this.connections.values()) {
         if (largest === null || goesBefore(connection, largest)) largest = connection
       }
       if (largest === null) return
+      if (largest === atWork) return largest.endHere()
       largest.closeForMemory()
     }
   }

@@ -22,7 +22,7 @@ import { scrubCommands } from '../../src/commands/scrub.ts'
 import { serverAdminCommands } from '../../src/commands/server-admin.ts'
 import type { ReplySlot, ServerPort, Session } from '../../src/commands/session.ts'
 import { stringCommands } from '../../src/commands/strings.ts'
-import { type Engine, type MergeControl, NONE, type ScrubControl } from '../../src/engine/engine.ts'
+import { type Engine, type MergeControl, NONE, type PendingRead, type ScrubControl } from '../../src/engine/engine.ts'
 import { ReplyWriter } from '../../src/resp/reply.ts'
 import { argsOf } from '../harness/args.ts'
 
@@ -115,9 +115,10 @@ export class FakeEngine {
     return this.valueOf(entry, into)
   }
 
-  load(entry: number, done: (error: Error | null, value: Slice | null) => void): void {
+  load(entry: number, done: (error: Error | null, value: Slice | null) => void): PendingRead {
     const value = Buffer.from(this.item(entry).value)
     this.waiting.push(() => done(null, new Slice(value)))
+    return { cancel: () => {} }
   }
 
   /** Answers every load so far. */
@@ -308,6 +309,7 @@ export class FakeClient {
       fillError(text) {
         hole.bytes = Buffer.from(`-${text}\r\n`, 'latin1')
       },
+      waitsFor() {},
     }
   }
 }

@@ -6,6 +6,7 @@ import * as path from 'node:path'
 import * as v8 from 'node:v8'
 import * as vm from 'node:vm'
 import { afterEach, expect, test } from 'vitest'
+import { sliceOf } from '../../src/base/slice.ts'
 import { GATE_FAILED } from '../../src/engine/engine.ts'
 import { dataName, RESERVE } from '../../src/engine/filename.ts'
 import { maxOutputs, outputSegmentBytes } from '../../src/engine/merge.ts'
@@ -504,4 +505,38 @@ test('a stop waits for the reserve that is being built: nothing touches the dire
   await closing
   for (let i = 0; i < 300; i++) await turn()
   expect(storage.calls.slice(calls)).toEqual([])
+})
+
+test('a read that nobody waits for any more is not made, and holds no segment', async () => {
+  const directory = freshDirectory()
+  const storage = new FaultyStorage(directory)
+  const store = await TestStore.open(directory, { storage, valueCacheBytes: 0 })
+  for (let i = 0; i < 20; i++) store.put(`k${i}`, 'v'.repeat(2000))
+  await store.tick()
+  await store.seal()
+  await store.quiet()
+  storage.rule = (call, name) => (call === 'read' && name.endsWith('.data') ? 'hold' : null)
+  const { engine } = store
+  const answered: number[] = []
+  const reads = Array.from({ length: 20 }, (_, i) => {
+    const entry = engine.find(0, sliceOf(`k${i}`))
+    return engine.load(entry, () => answered.push(i))
+  })
+  await store.until(() => storage.holding > 0)
+  for (const read of reads.slice(5)) read.cancel()
+  storage.heal()
+  storage.release()
+  await store.until(() => answered.length >= 5)
+  await store.quiet()
+  for (let i = 0; i < 50; i++) await turn()
+  const begun = answered.filter((i) => i >= 5) // were being read already
+  expect(
+    answered
+      .slice()
+      .sort((a, b) => a - b)
+      .slice(0, 5),
+  ).toEqual([0, 1, 2, 3, 4])
+  expect(begun.length).toBeLessThan(15)
+  expect([...engine.segments.all()].every(({ pins }) => pins === 0)).toBe(true)
+  await store.close()
 })

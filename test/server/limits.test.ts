@@ -324,6 +324,34 @@ describe('what all clients together put on the heap is bounded: the one with the
     expect([evicted(), it.server.clientHeapBytes]).toEqual(['evicted_clients:3', 0])
   })
 
+  test('values that one MGET has read from the disk: it is closed before the heap is full, and its reads never begin', async () => {
+    const [large, other] = (await begin()) as [RawConnection, RawConnection]
+    await other.call('SET', 'k', 'value')
+    it.engine.isCold = true
+    large.send(encodeRequest(['MGET', ...Array<string>(50_000).fill('k')]))
+    expect((await large.untilClosed()).closed).toBe(true)
+    expect(it.log.join()).toMatch(/Evicting client: id=1 .*values being read, the most of all clients/)
+    expect(it.engine.readsUnderWay).toBe(0)
+    it.engine.isCold = false
+    expect(await other.call('GET', 'k')).toEqual(Buffer.from('value'))
+    expect([evicted(), it.server.clientHeapBytes]).toEqual(['evicted_clients:1', 0])
+  })
+
+  test('the same in EXEC; and an MGET of fewer is answered, wherever its values are', async () => {
+    const [large, other] = (await begin()) as [RawConnection, RawConnection]
+    await other.call('SET', 'k', 'value')
+    it.engine.isCold = true
+    other.send(encodeRequest(['MGET', ...Array<string>(5000).fill('k')]))
+    await large.call('MULTI')
+    const gets = Array.from({ length: 40 }, () => encodeRequest(['MGET', ...Array<string>(1000).fill('k')]))
+    large.send(Buffer.concat([...gets, encodeRequest(['EXEC'])]))
+    await large.untilClosed()
+    expect(it.engine.readsUnderWay).toBe(5000)
+    it.engine.warm()
+    expect((await other.reply()).value).toEqual(Array<Buffer>(5000).fill(Buffer.from('value')))
+    expect(it.server.clientHeapBytes).toBe(0)
+  })
+
   test('all that is counted is given back', async () => {
     const [client, leaver] = (await begin()) as [RawConnection, RawConnection]
     for (const one of [client, leaver]) {

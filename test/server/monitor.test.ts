@@ -120,3 +120,14 @@ it('a value too large to be shown closes who watches and harms nobody else', asy
   expect(test.server.monitors.isActive).toBe(false)
   expect(test.log.join('\n')).toContain('overcoming of output buffer limits')
 })
+
+it('shows what follows MONITOR in the same packet, however usual it is not to look at such commands', async () => {
+  const late = await test.connect()
+  for (let i = 0; i < 400; i++) await late.call('PING')
+  const pings = Array.from({ length: 5 }, () => encodeRequest(['PING']))
+  late.send(Buffer.concat([encodeRequest(['MONITOR']), ...pings]))
+  expect((await late.reply()).value).toBe('OK')
+  const seen: string[] = []
+  for (let i = 0; i < 10; i++) seen.push(String((await late.reply()).value))
+  expect(seen.filter((line) => line.endsWith('"PING"')).length).toBe(5)
+})

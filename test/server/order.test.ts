@@ -339,3 +339,16 @@ test('COMMAND DOCS of hundreds of names works in steps, and says what it says of
   expect((await client.reply()).raw.equals(Buffer.concat([Buffer.from('*1200\r\n'), ...said]))).toBe(true)
   expect(turn.mock.calls.length).toBeGreaterThan(2)
 })
+
+test('COMMAND INFO of hundreds of names works in steps, and says what it says of one', async () => {
+  const client = await it.connect()
+  const [session] = it.server.clients()
+  const turn = vi.spyOn(session!, 'turn')
+  client.send(request('COMMAND INFO ping', 'COMMAND INFO nothing'))
+  const [ping, nothing] = [(await client.reply()).raw, (await client.reply()).raw]
+  const names = Array.from({ length: 600 }, (_, i) => (i % 2 === 0 ? 'ping' : 'nothing'))
+  const said = Array.from({ length: 300 }, () => [ping.subarray(4), nothing.subarray(4)]).flat() // without *1 CRLF
+  client.send(encodeRequest(['COMMAND', 'INFO', ...names]))
+  expect((await client.reply()).raw.equals(Buffer.concat([Buffer.from('*600\r\n'), ...said]))).toBe(true)
+  expect(turn.mock.calls.length).toBeGreaterThan(2)
+})

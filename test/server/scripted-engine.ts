@@ -10,6 +10,7 @@ import {
   EXPIRED,
   GATE_STALLED,
   NONE,
+  type PendingRead,
 } from '../../src/engine/engine.ts'
 
 interface Item {
@@ -135,9 +136,11 @@ export class ScriptedEngine {
     return this.valueOf(entry, into)
   }
 
-  load(entry: number, done: (error: Error | null, value: Slice | null) => void): void {
+  load(entry: number, done: (error: Error | null, value: Slice | null) => void): PendingRead {
     const { value } = this.items[entry]!
-    this.loads.push(() => done(null, new Slice(value)))
+    const load = (): void => done(null, new Slice(value))
+    this.loads.push(load)
+    return { cancel: () => this.loads.includes(load) && this.loads.splice(this.loads.indexOf(load), 1) }
   }
 
   inMemory(database: number, key: Slice): boolean {
