@@ -68,7 +68,8 @@ export class Hole implements ReplySlot {
   }
 
   waitsFor(read: PendingRead): void {
-    this.read = read
+    if (this.isDropped) read.cancel()
+    else this.read = read
   }
 
   /** RESP that ends in CRLF. */

@@ -219,9 +219,12 @@ export class Output implements ReplyOwner, HoleOwner {
 
   private hole(expectedBytes: number, onError: () => void = () => {}): Hole {
     const hole = new Hole(this, this.reply, this.position, expectedBytes, onError)
-    this.holes.push(hole)
     this.filledBytes += expectedBytes
-    this.owner.onHoles(1)
+    if (this.discarded) hole.drop()
+    else {
+      this.holes.push(hole)
+      this.owner.onHoles(1)
+    }
     return hole
   }
 

@@ -44,4 +44,6 @@ it('cancels the read of a hole that nobody waits for any more, and of no other',
   filled.fillBulk(new Slice(Buffer.from('v')))
   for (const one of [filled, dropped, dropped]) one.drop()
   expect(cancelled).toEqual(['dropped'])
+  dropped.waitsFor({ cancel: () => cancelled.push('late') })
+  expect(cancelled).toEqual(['dropped', 'late'])
 })
