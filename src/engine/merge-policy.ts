@@ -100,28 +100,25 @@ const filesFor = (bytes: number, { segmentSizeBytes }: EngineSettings): number =
 
 const UNLIMITED: Room = { bytes: Number.POSITIVE_INFINITY, files: Number.POSITIVE_INFINITY }
 
-/**
- * A percentage alone starts no merge before this many full segments of dead bytes are worth it together. Where few keys are overwritten all
- * the time, each segment passes the trigger as the next one fills, and each merge copies much of what lives; a little later next to nothing
- * of it lives. Not more than that, or hints that wait for the merge (upkeep.ts) come before it.
- */
-const ENOUGH_SEGMENTS = 3
-
 /** On a full disk every segment with so many percent of dead records is worth it. */
 const FRAGMENTATION_WHEN_FULL = 5
 
-/** Why a merge is looked for: the time has come, somebody said MERGE, or the disk is full. */
-export type Occasion = 'due' | 'asked' | 'full'
+/** What counts while the disk is full. */
+export const whenFull = (settings: EngineSettings): EngineSettings => ({
+  ...settings,
+  mergeTriggerFragmentation: Math.min(settings.mergeTriggerFragmentation, FRAGMENTATION_WHEN_FULL),
+  mergeThresholdFragmentation: Math.min(settings.mergeThresholdFragmentation, FRAGMENTATION_WHEN_FULL),
+})
 
 /**
- * What a merge would take now. Asked for, anything worth it counts, not only what passes a trigger. `room`: what the outputs may have; a
- * segment whose live records do not fit waits until others have made room. `below`: numbers from here on did not exist yet when it was asked
- * for.
+ * What a merge would take now. `asked`: somebody said MERGE, so anything worth it counts, not only what passes a trigger. `room`: what the
+ * outputs may have; a segment whose live records do not fit waits until others have made room. `below`: numbers from here on did not exist yet
+ * when it was asked for.
  */
 export function chooseInputs(
   all: readonly SegmentFacts[],
   settings: EngineSettings,
-  occasion: Occasion,
+  asked: boolean,
   room: Room = UNLIMITED,
   below = Number.POSITIVE_INFINITY,
 ): Choice {
@@ -129,14 +126,7 @@ export function chooseInputs(
   const candidates: { facts: SegmentFacts; reclaim: number; share: number }[] = []
   const small: SegmentFacts[] = []
   const older = olderOf(all)
-  const asked = occasion === 'asked'
-  const mostPercent = occasion === 'full' ? FRAGMENTATION_WHEN_FULL : 100
-  const triggerPercent = Math.min(settings.mergeTriggerFragmentation, mostPercent)
-  const thresholdPercent = Math.min(settings.mergeThresholdFragmentation, mostPercent)
-  const enoughBytes = occasion === 'full' ? 0 : ENOUGH_SEGMENTS * settings.segmentSizeBytes
   let triggered = asked
-  let isFragmented = false
-  let worthBytes = 0
   // A segment is small only if it is also far from a full one: with tiny segments the threshold alone would call all of them small.
   const smallBelow = Math.min(settings.mergeThresholdSmallFile, settings.segmentSizeBytes / 2)
   for (const facts of all) {
@@ -146,21 +136,19 @@ export function chooseInputs(
     else {
       const reclaim = facts.deadBytes + droppableTombstones(facts, older.get(facts.number) as Older)
       const share = facts.bytes === 0 ? 0 : (reclaim * 100) / facts.bytes
-      const isLarge = reclaim >= settings.mergeTriggerDeadBytes
-      const isMostlyDead = share >= triggerPercent
-      triggered ||= isLarge
-      isFragmented ||= isMostlyDead
+      const triggers = reclaim >= settings.mergeTriggerDeadBytes || share >= settings.mergeTriggerFragmentation
+      triggered ||= triggers
       const worth =
         reclaim > 0 &&
-        (asked || isLarge || isMostlyDead || reclaim >= settings.mergeThresholdDeadBytes || share >= thresholdPercent)
-      if (worth) {
-        candidates.push({ facts, reclaim, share })
-        worthBytes += reclaim
-      } else if (facts.bytes < smallBelow) small.push(facts)
+        (asked ||
+          triggers ||
+          reclaim >= settings.mergeThresholdDeadBytes ||
+          share >= settings.mergeThresholdFragmentation)
+      if (worth) candidates.push({ facts, reclaim, share })
+      else if (facts.bytes < smallBelow) small.push(facts)
       else verdicts.set(facts.number, reclaim === 0 ? 'nothing dead' : 'too little dead')
     }
   }
-  triggered ||= isFragmented && worthBytes >= enoughBytes
   const manySmall = small.length >= SMALL_FILES
   if (manySmall) {
     triggered = true
@@ -169,8 +157,7 @@ export function chooseInputs(
     for (const facts of small) verdicts.set(facts.number, 'small, but alone')
   }
   if (!triggered) {
-    const why = isFragmented ? 'worth it, but too little in all' : 'worth it, but nothing has passed a trigger'
-    for (const { facts } of candidates) verdicts.set(facts.number, why)
+    for (const { facts } of candidates) verdicts.set(facts.number, 'worth it, but nothing has passed a trigger')
     return { inputs: [], verdicts, freedBytes: 0, outputs: NOTHING }
   }
   // Most reclaimed for least copied first, within one merge's size.
