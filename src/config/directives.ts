@@ -80,6 +80,7 @@ export const directives = {
   'merge-window':                  live(hours, 'always', 'When merges may start by themselves: always, never, or hours like 22-06.'),
   'merge-rate':                    live(bytes(0, MAX_BYTES), '0', 'Bytes a second that a merge may read and write; 0: no limit.'),
   'merge-trigger-fragmentation':   live(integer(0, 100), '60', 'Percent of dead records in a segment that starts a merge.'),
+  'merge-trigger-segments':        live(integer(0, 1000), '3', 'Full segments of dead bytes in all from which that percentage counts.'),
   'merge-trigger-dead-bytes':      live(bytes(0, MAX_BYTES), '512mb', 'Dead bytes in a segment that start a merge.'),
   'merge-threshold-fragmentation': live(integer(0, 100), '40', 'Percent of dead records from which a segment takes part.'),
   'merge-threshold-dead-bytes':    live(bytes(0, MAX_BYTES), '128mb', 'Dead bytes from which a segment takes part.'),

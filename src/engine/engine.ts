@@ -161,7 +161,8 @@ export interface EngineSettings {
   mergeWindow: string // always | never | HH-HH
   mergeRateBytesPerSecond: number // 0: unlimited
   mergeTriggerFragmentation: number // percent of dead records in a segment that starts a merge
-  mergeTriggerDeadBytes: number
+  mergeTriggerSegments: number // and so many segments' worth of dead bytes that can be had in all; 0: any
+  mergeTriggerDeadBytes: number // or so many dead bytes in a segment
   mergeThresholdFragmentation: number // what is included once a merge runs
   mergeThresholdDeadBytes: number
   mergeThresholdSmallFile: number

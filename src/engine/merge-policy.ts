@@ -103,22 +103,18 @@ const UNLIMITED: Room = { bytes: Number.POSITIVE_INFINITY, files: Number.POSITIV
 /** On a full disk every segment with so many percent of dead records is worth it. */
 const FRAGMENTATION_WHEN_FULL = 5
 
-/** What counts while the disk is full. */
-export const whenFull = (settings: EngineSettings): EngineSettings => ({
-  ...settings,
-  mergeTriggerFragmentation: Math.min(settings.mergeTriggerFragmentation, FRAGMENTATION_WHEN_FULL),
-  mergeThresholdFragmentation: Math.min(settings.mergeThresholdFragmentation, FRAGMENTATION_WHEN_FULL),
-})
+/** Why a merge is looked for: the time has come, somebody said MERGE, or the disk is full. */
+export type Occasion = 'due' | 'asked' | 'full'
 
 /**
- * What a merge would take now. `asked`: somebody said MERGE, so anything worth it counts, not only what passes a trigger. `room`: what the
- * outputs may have; a segment whose live records do not fit waits until others have made room. `below`: numbers from here on did not exist yet
- * when it was asked for.
+ * What a merge would take now. Asked for, anything worth it counts, not only what passes a trigger. `room`: what the outputs may have; a
+ * segment whose live records do not fit waits until others have made room. `below`: numbers from here on did not exist yet when it was asked
+ * for.
  */
 export function chooseInputs(
   all: readonly SegmentFacts[],
   settings: EngineSettings,
-  asked: boolean,
+  occasion: Occasion,
   room: Room = UNLIMITED,
   below = Number.POSITIVE_INFINITY,
 ): Choice {
@@ -126,7 +122,16 @@ export function chooseInputs(
   const candidates: { facts: SegmentFacts; reclaim: number; share: number }[] = []
   const small: SegmentFacts[] = []
   const older = olderOf(all)
+  const asked = occasion === 'asked'
+  const mostPercent = occasion === 'full' ? FRAGMENTATION_WHEN_FULL : 100
+  const triggerPercent = Math.min(settings.mergeTriggerFragmentation, mostPercent)
+  const thresholdPercent = Math.min(settings.mergeThresholdFragmentation, mostPercent)
+  // Where few keys are overwritten all the time, each segment passes the trigger as the next one fills, and a merge would copy much of what
+  // lives; a little later next to nothing of it does.
+  const enoughBytes = occasion === 'full' ? 0 : settings.mergeTriggerSegments * settings.segmentSizeBytes
   let triggered = asked
+  let isFragmented = false
+  let worthBytes = 0
   // A segment is small only if it is also far from a full one: with tiny segments the threshold alone would call all of them small.
   const smallBelow = Math.min(settings.mergeThresholdSmallFile, settings.segmentSizeBytes / 2)
   for (const facts of all) {
@@ -136,19 +141,21 @@ export function chooseInputs(
     else {
       const reclaim = facts.deadBytes + droppableTombstones(facts, older.get(facts.number) as Older)
       const share = facts.bytes === 0 ? 0 : (reclaim * 100) / facts.bytes
-      const triggers = reclaim >= settings.mergeTriggerDeadBytes || share >= settings.mergeTriggerFragmentation
-      triggered ||= triggers
+      const isLarge = reclaim >= settings.mergeTriggerDeadBytes
+      const isMostlyDead = share >= triggerPercent
+      triggered ||= isLarge
+      isFragmented ||= isMostlyDead
       const worth =
         reclaim > 0 &&
-        (asked ||
-          triggers ||
-          reclaim >= settings.mergeThresholdDeadBytes ||
-          share >= settings.mergeThresholdFragmentation)
-      if (worth) candidates.push({ facts, reclaim, share })
-      else if (facts.bytes < smallBelow) small.push(facts)
+        (asked || isLarge || isMostlyDead || reclaim >= settings.mergeThresholdDeadBytes || share >= thresholdPercent)
+      if (worth) {
+        candidates.push({ facts, reclaim, share })
+        worthBytes += reclaim
+      } else if (facts.bytes < smallBelow) small.push(facts)
       else verdicts.set(facts.number, reclaim === 0 ? 'nothing dead' : 'too little dead')
     }
   }
+  triggered ||= isFragmented && worthBytes >= enoughBytes
   const manySmall = small.length >= SMALL_FILES
   if (manySmall) {
     triggered = true
@@ -157,7 +164,8 @@ export function chooseInputs(
     for (const facts of small) verdicts.set(facts.number, 'small, but alone')
   }
   if (!triggered) {
-    for (const { facts } of candidates) verdicts.set(facts.number, 'worth it, but nothing has passed a trigger')
+    const why = isFragmented ? 'worth it, but too little in all' : 'worth it, but nothing has passed a trigger'
+    for (const { facts } of candidates) verdicts.set(facts.number, why)
     return { inputs: [], verdicts, freedBytes: 0, outputs: NOTHING }
   }
   // Most reclaimed for least copied first, within one merge's size.

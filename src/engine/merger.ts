@@ -18,16 +18,7 @@ import { GATE_FULL } from './engine.ts'
 import { dataName, parseSegmentName } from './filename.ts'
 import { livingPlaces, type Places } from './living.ts'
 import { type DamagedInputError, type MergeJob, type MergeResult, maxOutputs, outputSegmentBytes } from './merge.ts'
-import {
-  type Choice,
-  chooseInputs,
-  inWindow,
-  NO_ROOM,
-  type Older,
-  olderOf,
-  type SegmentFacts,
-  whenFull,
-} from './merge-policy.ts'
+import { type Choice, chooseInputs, inWindow, NO_ROOM, type Older, olderOf, type SegmentFacts } from './merge-policy.ts'
 import type { Steering } from './pace.ts'
 import { KIND_SYSTEM, KIND_TOUCH } from './record.ts'
 import type { Reserve } from './reserve.ts'
@@ -177,7 +168,7 @@ export class Merger implements MergeControl {
     const all = this.segmentFacts()
       .filter(({ sealed, bytes }) => sealed || bytes > SEGMENT_HEADER_BYTES)
       .map((facts) => (facts.sealed ? facts : { ...facts, sealed: true }))
-    const choice = chooseInputs(all, this.store.settings, true)
+    const choice = chooseInputs(all, this.store.settings, 'asked')
     return { bytesFreed: choice.freedBytes, segments: choice.inputs.length }
   }
 
@@ -195,7 +186,7 @@ export class Merger implements MergeControl {
 
   private reasons(expired: ReadonlyMap<number, number>): SegmentReason[] {
     const all = this.segmentFacts()
-    const { inputs, verdicts } = chooseInputs(all, this.store.settings, false)
+    const { inputs, verdicts } = chooseInputs(all, this.store.settings, 'due')
     const picked = this.hasSlots(inputs) ? 'picked' : NO_SLOTS
     return all.map((facts) => ({
       segment: facts.number,
@@ -258,9 +249,9 @@ export class Merger implements MergeControl {
   private begin(asked: boolean): boolean {
     const { gate, settings } = this.store
     if (this.closed) return false
-    const wanted = (gate & GATE_FULL) === 0 ? settings : whenFull(settings)
+    const occasion = asked ? 'asked' : (gate & GATE_FULL) !== 0 ? 'full' : 'due'
     const below = asked ? this.askedBelow : Number.POSITIVE_INFINITY
-    const choose = (room?: Room): Choice => chooseInputs(this.segmentFacts(), wanted, asked, room, below)
+    const choose = (room?: Room): Choice => chooseInputs(this.segmentFacts(), settings, occasion, room, below)
     if (choose().inputs.length === 0) return false
     this.busy = true
     run(this.fitting(choose), (error, found) => {

@@ -36,6 +36,7 @@ export const defaultSettings: EngineSettings = {
   mergeWindow: 'always',
   mergeRateBytesPerSecond: 0,
   mergeTriggerFragmentation: 60,
+  mergeTriggerSegments: 3,
   mergeTriggerDeadBytes: 512 * MIB,
   mergeThresholdFragmentation: 40,
   mergeThresholdDeadBytes: 128 * MIB,

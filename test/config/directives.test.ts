@@ -246,6 +246,13 @@ const cases: Record<Name, { good: [string, string][]; bad: string[] }> = {
     ],
     bad: ['-1', '101'],
   },
+  'merge-trigger-segments': {
+    good: [
+      ['0', '0'],
+      ['1000', '1000'],
+    ],
+    bad: ['-1', '1001'],
+  },
   'merge-trigger-dead-bytes': {
     good: [
       ['0', '0'],

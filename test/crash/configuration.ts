@@ -11,7 +11,7 @@ export interface Configuration {
 /** Tiny segments and restless merges: what a run uses that asks for nothing else. */
 export const restless: readonly string[] = [
   ...['--segment-size', '256kb', '--merge-interval-ms', '50'],
-  ...['--merge-trigger-fragmentation', '10', '--merge-trigger-dead-bytes', '64kb'],
+  ...['--merge-trigger-fragmentation', '10', '--merge-trigger-segments', '0', '--merge-trigger-dead-bytes', '64kb'],
   ...['--merge-threshold-fragmentation', '5', '--merge-threshold-dead-bytes', '16kb'],
   ...['--merge-threshold-small-file', '64kb', '--value-cache-size', '256kb'],
 ]
@@ -31,6 +31,7 @@ export function randomConfiguration(random: Random, databases: number): Configur
     ...one('merge-interval-ms', '1', '10', '50', '200'),
     ...one('merge-rate', '0', '0', '0', '1mb', '100kb'),
     ...one('merge-trigger-fragmentation', '1', '10', '60'),
+    ...one('merge-trigger-segments', '0', '0', '1', '3'),
     ...one('merge-trigger-dead-bytes', '1', '16kb', '512mb'),
     ...one('merge-threshold-fragmentation', '1', '5', '40'),
     ...one('merge-threshold-dead-bytes', '1', '16kb', '128mb'),

@@ -26,6 +26,7 @@ export const settings: EngineSettings = {
   mergeWindow: 'always',
   mergeRateBytesPerSecond: 0,
   mergeTriggerFragmentation: 60,
+  mergeTriggerSegments: 0,
   mergeTriggerDeadBytes: 1 << 29,
   mergeThresholdFragmentation: 40,
   mergeThresholdDeadBytes: 1 << 27,

@@ -19,7 +19,7 @@ const PAST = 60
 
 export const tiny = [
   ...['--segment-size', '16kb', '--value-cache-size', '0', '--disk-reserve', '4kb', '--merge-interval-ms', '100'],
-  ...['--merge-trigger-fragmentation', '10', '--merge-trigger-dead-bytes', '8kb'],
+  ...['--merge-trigger-fragmentation', '10', '--merge-trigger-segments', '0', '--merge-trigger-dead-bytes', '8kb'],
   ...['--merge-threshold-fragmentation', '5', '--merge-threshold-dead-bytes', '4kb'],
   ...['--merge-threshold-small-file', '8kb'],
 ]

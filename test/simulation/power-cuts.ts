@@ -393,6 +393,7 @@ export function settingsOf(random: Random): EngineSettings {
     mergeWindow: 'always',
     mergeRateBytesPerSecond: random.pick([0, 0, 20_000]),
     mergeTriggerFragmentation: random.pick([1, 30, 60]),
+    mergeTriggerSegments: random.pick([0, 0, 1, 3]),
     mergeTriggerDeadBytes: random.pick([1, 200, 2000]),
     mergeThresholdFragmentation: random.pick([1, 20, 50, 80]), // the higher, the more stays outside of a merge
     mergeThresholdDeadBytes: random.pick([1, 200, 1000, 5000]),

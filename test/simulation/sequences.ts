@@ -32,6 +32,7 @@ const SETTINGS: EngineSettings = {
   mergeWindow: 'always',
   mergeRateBytesPerSecond: 0,
   mergeTriggerFragmentation: 1,
+  mergeTriggerSegments: 0,
   mergeTriggerDeadBytes: 1,
   mergeThresholdFragmentation: 1,
   mergeThresholdDeadBytes: 1,

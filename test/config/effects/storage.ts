@@ -192,6 +192,14 @@ export const storageEffects: Effects = {
       ['worth it', 'picked'],
       [...NO_SMALL, ...FAR_TRIGGERS],
     ),
+  'merge-trigger-segments': (world) =>
+    verdictsTurn(
+      world,
+      'merge-trigger-segments',
+      ['1000', '0'],
+      ['worth it, but too little in all', 'picked'],
+      [...NO_SMALL, '--merge-trigger-fragmentation', '1', '--merge-trigger-dead-bytes', '1gb'],
+    ),
   'merge-trigger-dead-bytes': (world) =>
     verdictsTurn(
       world,
@@ -228,9 +236,11 @@ export const storageEffects: Effects = {
   },
 }
 
-const EAGER = ['--segment-size', '4kb', '--merge-interval-ms', '20']
+const EAGER = ['--segment-size', '4kb', '--merge-interval-ms', '20', '--merge-trigger-segments', '0']
 const NO_SMALL = ['--merge-threshold-small-file', '0', '--merge-threshold-dead-bytes', '1']
-const FAR_TRIGGERS = ['--merge-trigger-fragmentation', '100', '--merge-trigger-dead-bytes', '1gb']
+const FAR_TRIGGERS = [
+  ...['--merge-trigger-fragmentation', '100', '--merge-trigger-segments', '0', '--merge-trigger-dead-bytes', '1gb'],
+]
 
 const dataFiles = ({ dir }: Server): string[] => readdirSync(dir).filter((name) => name.endsWith('.data'))
 const newest = (server: Server): number => Math.max(...dataFiles(server).map((name) => Number.parseInt(name, 10)))
