@@ -105,6 +105,8 @@ export class Bitcask implements Engine {
   gateMessage = ''
   watching = false
   readsCount = true
+  missed = false
+  readsSpent = false
   expiresInBackground = true
   readonly settings: EngineSettings
 
@@ -328,6 +330,7 @@ export class Bitcask implements Engine {
     const segment = this.segments.at(keydir.segment(entry))
     const { file } = segment
     const length = this.recordLength(entry)
+    this.missed = true
     if (file === null || segment.syncing || length > SYNCHRONOUS_READ_BYTES || !this.readFuse.begin()) return false
     if (length > this.scratch.length) {
       this.scratch = Buffer.allocUnsafeSlow(SYNCHRONOUS_READ_BYTES)
@@ -341,6 +344,7 @@ export class Bitcask implements Engine {
       // The slower way round meets the same error and reports it.
     }
     this.readFuse.end()
+    this.readsSpent = this.readFuse.isSpent
     if (n !== length) return false
     const key = keydir.key(entry, this.keySlice)
     const database = keydir.database(entry)
@@ -800,6 +804,7 @@ export class Bitcask implements Engine {
 
   flush(): void {
     this.readFuse.tick()
+    this.readsSpent = false
     this.brought.forgetKept()
     const { log } = this
     if (this.loading.active) return

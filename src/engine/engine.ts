@@ -75,6 +75,10 @@ export interface Engine {
   setIdle(entry: number, seconds: number): void
   /** False while a client is served whose reads shall not count as access: `valueOf` then leaves the time of last access alone. */
   readsCount: boolean
+  /** True once a value was wanted that is not in memory; set to false by whoever wants to know. */
+  missed: boolean
+  /** This turn's time for cheap reads is used up: until the next flush(), what is not in memory is better asked for later. */
+  readsSpent: boolean
   /** True: the value's bytes are in `into` (memory, or a cheap read under the fuse). False: use `load`. */
   valueOf(entry: number, into: Slice): boolean
   /** The same, and the bytes are the caller's to keep (not to change): those that were brought are shared, others are copied. */

@@ -105,6 +105,11 @@ export class Fuse {
     return isMore
   }
 
+  /** Whether this tick's budget alone is why no more calls may be made. After `end`. */
+  get isSpent(): boolean {
+    return this.spentMs >= BUDGET_MS_A_TICK && this.blownUntil <= this.startedAt
+  }
+
   /** A new tick: a new budget. */
   tick(): void {
     this.spentMs = 0

@@ -49,6 +49,10 @@ export const LARGE_BYTES = 256 * 1024
 export interface ReplyOwner {
   /** May the buffer grow? False: the reply is for nobody any more. */
   mayGrow(): boolean
+  /** A buffer of at least so many bytes. */
+  takeBuffer(bytes: number): Buffer
+  /** Takes back what it was instead of. */
+  giveBuffer(buffer: Buffer): void
   /** Takes the bytes [start..end), a bulk string, which follows what has been written until now. They are copied. */
   takeLarge(bytes: Buffer, start: number, end: number): void
 }
@@ -198,9 +202,11 @@ export class ReplyWriter {
   private grow(n: number): void {
     // Written all the same, but over what this reply has said: the caller need not know, and memory does not grow.
     if (this.owner !== null && !this.owner.mayGrow() && this.length + n <= this.bytes.length) return
-    const bytes = Buffer.allocUnsafeSlow(Math.max(MIN_CAPACITY, this.length + n, 2 * this.bytes.length))
-    this.bytes.copy(bytes, 0, 0, this.length)
-    this.bytes = bytes
+    const { bytes, owner } = this
+    const least = Math.max(MIN_CAPACITY, this.length + n, 2 * bytes.length)
+    this.bytes = owner === null ? Buffer.allocUnsafeSlow(least) : owner.takeBuffer(least)
+    bytes.copy(this.bytes, 0, 0, this.length)
+    owner?.giveBuffer(bytes)
   }
 
   /** Type byte, number, CRLF. */

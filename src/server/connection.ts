@@ -81,6 +81,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
   private isReadingStopped: boolean
   private hasInputEnded: boolean
   private hasInput: boolean // the decoder may hold whole commands
+  private misses: boolean // its last commands wanted values that are not in memory
   private isLight: boolean // its last commands took little, all together
   private aside: Buffer | null // arrived when there was no time
   private isRunning: boolean
@@ -121,6 +122,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     this.hasInputEnded = false
     this.hasInput = false
     this.aside = null
+    this.misses = false
     this.isLight = false
     this.isRunning = false
     this.parked = null
@@ -206,8 +208,9 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     if (this.isRunning) return
     this.isRunning = true
     this.engine.readsCount = !this.noTouch
-    const { decoder, output } = this
+    const { decoder, engine, misses, output } = this
     const { dispatch, tick } = this.server
+    engine.missed = false
     let budget = LOOK_COST
     let ahead = 1
     const spentBefore = tick.spentInAll
@@ -218,6 +221,8 @@ export class Connection extends Client implements Session, Ticking, Gathering {
         if (tick.isLate) break
         budget = LOOK_COST
       }
+      // What it would read next costs five times less in a turn that has time for it.
+      if (engine.readsSpent && (misses || engine.missed)) break
       const state = decoder.next()
       if (state === MORE) {
         this.hasInput = false
@@ -237,6 +242,7 @@ export class Connection extends Client implements Session, Ticking, Gathering {
     }
     dispatch.endBatch()
     tick.spent(LOOK_COST - budget)
+    this.misses = engine.missed || (misses && engine.readsSpent)
     this.isLight = tick.spentInAll - spentBefore <= LIGHT_COST && (this.blocked & FULL) === 0
     this.isRunning = false
     tick.dirty(this)

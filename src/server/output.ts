@@ -24,7 +24,7 @@ import { Slice } from '../base/slice.ts'
 import type { ReplySlot } from '../commands/session.ts'
 import { type ReplyOwner, ReplyWriter } from '../resp/reply.ts'
 import { type Adopted, offer } from './adopt.ts'
-import { BUFFER_BYTES, type BufferPool } from './buffer-pool.ts'
+import type { BufferPool } from './buffer-pool.ts'
 import { Hole, type HoleOwner, HoleQueue } from './holes.ts'
 
 /** A fill from this size on is written from where it lies, without a copy. */
@@ -76,6 +76,7 @@ export class Output implements ReplyOwner, HoleOwner {
   private openFrom: number // the last reply is being written step by step from here on; -1 when it is whole
   private gone: number // bytes of the writer that were sent: makes positions absolute
   private inFlight: number
+  private lent: Buffer // to the socket, until it has left
   private discarded: boolean
   private began: number // position of the reply that began last
   /** What would have been pending when the limit was passed; 0: it was not. */
@@ -102,6 +103,7 @@ export class Output implements ReplyOwner, HoleOwner {
     this.openFrom = -1
     this.gone = 0
     this.inFlight = 0
+    this.lent = NOTHING
     this.discarded = false
     this.began = 0
     this.overLimitBytes = 0
@@ -245,6 +247,14 @@ export class Output implements ReplyOwner, HoleOwner {
   }
 
   /** For the writer. */
+  takeBuffer(bytes: number): Buffer {
+    return this.pool.take(bytes)
+  }
+
+  giveBuffer(buffer: Buffer): void {
+    this.pool.give(buffer)
+  }
+
   mayGrow(): boolean {
     if (this.hasRoomFor(0)) return true
     this.takeBack(this.began)
@@ -451,10 +461,10 @@ export class Output implements ReplyOwner, HoleOwner {
     } else {
       // The kernel is full. An empty write behind the others says when they are through; it costs only those it concerns.
       this.inFlight = waiting
+      this.lent = writer.bytes
       this.socket.write(NOTHING, this.onWritten)
-      const lent = writer.bytes
-      writer.bytes = rest > 0 ? Buffer.allocUnsafeSlow(Math.max(2 * rest, BUFFER_BYTES)) : NOTHING
-      if (rest > 0) lent.copy(writer.bytes, 0, limit, writer.length)
+      writer.bytes = rest > 0 ? this.pool.take(2 * rest) : NOTHING
+      if (rest > 0) this.lent.copy(writer.bytes, 0, limit, writer.length)
     }
     writer.length = rest
     for (let i = 0; i < this.marks; i++) {
@@ -464,8 +474,11 @@ export class Output implements ReplyOwner, HoleOwner {
     if (this.openFrom >= 0) this.openFrom -= limit
   }
 
-  private readonly onWritten = (): void => {
+  private readonly onWritten = (error?: Error | null): void => {
     this.inFlight = 0
+    // After an error the kernel may still be at it.
+    if (error === undefined || error === null) this.pool.give(this.lent)
+    this.lent = NOTHING
     if (!this.discarded) this.owner.onSendable()
   }
 }

@@ -30,6 +30,8 @@ export class ScriptedEngine {
   gateMessage = 'MISCONF scripted'
   watching = false
   readsCount = true
+  missed = false
+  readsSpent = false
   batchBytes = 0
   /** True: flush releases what was appended, as appendfsync everysec does on a good disk. */
   releasesAtFlush = true

@@ -70,7 +70,7 @@ export interface ValueCacheStats {
 }
 
 export class ValueCache {
-  private memory = new Memory()
+  private memory = new Memory(ArrayBuffer)
   private capacity = 0
   private readonly seed = randomSeed() | 0
   private pages: (Page | null)[] = [null] // by number
@@ -204,7 +204,7 @@ export class ValueCache {
       this.main = new PageQueue()
       this.index = null
       this.ghost = new Int32Array(0)
-      this.memory = new Memory()
+      this.memory = new Memory(ArrayBuffer)
       return
     }
     this.index ??= new Buckets()
