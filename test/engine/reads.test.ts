@@ -49,6 +49,33 @@ test.each([
   await store.close()
 })
 
+test('reads on the event loop use up the time of a turn, and say so; the next flush gives time again', async () => {
+  const directory = freshDirectory()
+  const storage = new FaultyStorage(directory)
+  const store = await TestStore.open(directory, { valueCacheBytes: 0, synchronousIo: true, storage })
+  for (const key of ['a', 'b', 'c', 'd']) store.put(key, `value of ${key}`)
+  await store.tick()
+  await store.seal()
+  storage.rule = (call) => {
+    if (call === 'read') store.clock.advance(0.9)
+    return null
+  }
+  const { engine } = store
+  const into = new Slice()
+  engine.missed = false
+  for (const key of ['a', 'b', 'c']) {
+    expect(engine.readsSpent).toBe(false)
+    expect(engine.valueOf(store.find(key), into)).toBe(true)
+  }
+  expect([engine.missed, engine.readsSpent]).toEqual([true, true])
+  expect(engine.valueOf(store.find('d'), into)).toBe(false)
+  engine.flush()
+  expect(engine.readsSpent).toBe(false)
+  expect(engine.valueOf(store.find('d'), into)).toBe(true)
+  expect(into.key()).toBe('value of d')
+  await store.close()
+})
+
 test('a load gives the value of its instant, whatever becomes of the key while it is read', async () => {
   const { store, storage } = await coldStore()
   for (const key of ['overwritten', 'removed', 'flushed', 'recreated']) store.put(key, `old ${key}`)
