@@ -128,7 +128,7 @@ export const storageEffects: Effects = {
   },
 
   async 'merge-interval-ms'(world) {
-    const client = await world.connect(await world.start(['--segment-size', '4kb', '--merge-interval-ms', '20']))
+    const client = await world.connect(await world.start(EAGER))
     await dead(client)
     await client.until(async () => (await client.info('casky_merges')) !== '0')
     await client.set('merge-interval-ms', '2000000000')
