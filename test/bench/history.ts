@@ -33,7 +33,7 @@ export function addToHistory(report: Recorded): void {
     report.figures.map((one) => [one.row, Number((one.ratio ?? one.casky).toPrecision(4))]),
   )
   history.push({ when, machine, casky, node, rounds, seconds, stolen: Number(stolen.toPrecision(2)), figures })
-  writeFileSync(path, `${JSON.stringify(history.slice(-KEPT), null, 1)}\n`)
+  writeFileSync(path, `${JSON.stringify(history.slice(-KEPT), null, 2)}\n`)
 }
 
 /** For each row its newest figure of the same machine and effort. */
