@@ -461,10 +461,11 @@ export class Output implements ReplyOwner, HoleOwner {
     } else {
       // The kernel is full. An empty write behind the others says when they are through; it costs only those it concerns.
       this.inFlight = waiting
-      this.lent = writer.bytes
+      const lent = writer.bytes
+      this.lent = lent
       this.socket.write(NOTHING, this.onWritten)
       writer.bytes = rest > 0 ? this.pool.take(2 * rest) : NOTHING
-      if (rest > 0) this.lent.copy(writer.bytes, 0, limit, writer.length)
+      if (rest > 0) lent.copy(writer.bytes, 0, limit, writer.length)
     }
     writer.length = rest
     for (let i = 0; i < this.marks; i++) {
