@@ -25,20 +25,16 @@ test('who wants more values from the disk than a turn has time for goes on in th
     return readValue(entry, into)
   }
   const flush = engine.flush.bind(engine)
-  const readsBefore: number[] = [] // when the other was answered
   engine.flush = (): void => {
     reads = 0
     engine.readsSpent = false
     flush()
   }
   client.send(Buffer.concat(Array.from({ length: GETS }, (_, i) => encodeRequest(['GET', `k${i}`]))))
-  for (let i = 0; i < 3; i++) {
-    expect(await other.call('PING')).toBe('PONG')
-    readsBefore.push(readsInAll)
-  }
+  expect(await other.call('PING')).toBe('PONG')
+  expect(readsInAll).toBeLessThan(GETS)
   for (let i = 0; i < GETS; i++) expect((await client.reply()).raw.toString()).toMatch(new RegExp(`\r\nv${i}\r\n$`))
   expect(readsInAll).toBe(GETS)
   expect(late).toBe(0)
-  expect(readsBefore[0]).toBeLessThan(GETS)
   await server.stop()
 })

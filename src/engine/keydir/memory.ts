@@ -2,7 +2,7 @@
 // nor moves it nor counts it. Everything here is zero at first, and the system lends it page by page when touched.
 //
 // But V8 copies from and to shared memory word by word, as if somebody wrote it meanwhile. So what is copied in long pieces, the values of the
-// cache, lies in an ArrayBuffer, also outside of the heap (GET of 1 KiB at P=16: 3.0 -> 2.3 us of processor time, of 64 bytes 3 to 10% less).
+// cache, lies in an ArrayBuffer, also outside of the heap (GET of 1 KiB at P=16: 3.0 -> 2.3 us of processor time, of 64 bytes 1 to 13% less).
 //
 // Structures grow by chunks of this one size. It bounds the slack (each structure has at most one chunk begun and a little more) and the
 // work of growing (one allocation, nothing is copied). At 512 KiB, 50 million keys are about 4,000 chunks: few objects for V8.
